@@ -1,0 +1,20 @@
+/*
+ * compat.h
+ *		What differs between PostgreSQL 15 and 18, in one place.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_COMPAT_H
+#define SEG_COMPAT_H
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM < 150000
+#error "segments needs PostgreSQL 15 or later"
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+#endif							/* SEG_COMPAT_H */
