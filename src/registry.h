@@ -1,0 +1,127 @@
+/*
+ * registry.h
+ *		Populations, sources, lookups, attributes and segments, as read from their tables.
+ *
+ * Everything is read in one go for a population, with the extension's rights and the
+ * caller's snapshot, into the current memory context.  Nothing here checks whether the
+ * caller may see it: that is the job of the functions declared at the end.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_REGISTRY_H
+#define SEG_REGISTRY_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+#include "compat.h"
+#include "rule.h"
+
+/* In generated SQL, the population's row; the expressions of attributes are stored with it. */
+#define SEG_POPULATION_ALIAS "m"
+
+typedef struct SegSource
+{
+	int32		id;
+	char	   *name;
+	Oid			relid;
+	char	   *key;			/* column that refers to the parent's key */
+	char	   *at;				/* column of the row's moment; NULL: the parent's moment, if any */
+	int			parent;			/* index in sources; -1: the population */
+	char	   *parent_key;		/* column of the parent that key refers to (its primary key) */
+	SegRule    *filter;			/* rows that do not fulfil it do not exist; or NULL */
+} SegSource;
+
+typedef enum SegLookupOf
+{
+	SEG_LOOKUP_OF_POPULATION, SEG_LOOKUP_OF_SOURCE, SEG_LOOKUP_OF_LOOKUP
+} SegLookupOf;
+
+typedef struct SegLookup
+{
+	int32		id;
+	char	   *name;
+	Oid			relid;
+	SegLookupOf of;
+	int			of_index;		/* in sources or lookups */
+	char	   *key;			/* column of the row it is looked up for */
+	char	   *references;		/* column of relid, unique */
+} SegLookup;
+
+/* A computed attribute: an immutable SQL expression over the population's row. */
+typedef struct SegAttribute
+{
+	int32		id;
+	char	   *name;
+	char	   *expression;		/* SQL, columns written SEG_POPULATION_ALIAS.column */
+	Oid			typid;
+	int32		typmod;
+	Oid			collation;
+} SegAttribute;
+
+typedef struct SegPopulation
+{
+	int32		id;
+	char	   *name;
+	Oid			relid;
+	char	   *key;			/* key column */
+	Oid			key_type;		/* int2, int4, int8, uuid, text, varchar */
+	bool		dictionary;		/* members are numbers given in segments.dictionary; else the keys themselves */
+	Oid			owner;			/* role that evaluation runs as */
+	char	   *time_zone;
+	char	   *view_schema;	/* where each segment has a view; NULL: nowhere */
+	int			nsources;
+	SegSource  *sources;
+	int			nlookups;
+	SegLookup  *lookups;
+	int			nattributes;
+	SegAttribute *attributes;
+} SegPopulation;
+
+typedef struct SegSegment
+{
+	int32		id;
+	int32		population;
+	char	   *name;
+	SegRule    *rule;
+	bool		active;			/* false: its members are frozen */
+	bool		built;			/* false: created with build => false and not refreshed since */
+	int64		members;		/* cardinality as stored */
+} SegSegment;
+
+/* name NULL: the only population there is.  Errors say which populations there are. */
+extern SegPopulation *seg_population_get(const char *name);
+extern SegPopulation *seg_population_by_id(int32 id);
+
+/* All segments of a population, by name; and one, or NULL where missing_ok. */
+extern List *seg_segments_of_population(int32 population);
+extern SegSegment *seg_segment_get(int32 population, const char *name, bool missing_ok);
+
+/* A segment by name; population NULL: wherever the name is unambiguous. */
+extern SegSegment *seg_segment_resolve(const char *name, const char *population);
+
+/*
+ * Privileges.  Managing (definitions, ad hoc rules) needs the privileges of the
+ * population's owner; reading needs SELECT on the population's key column.
+ */
+extern void seg_check_manage(const SegPopulation *population);
+extern void seg_check_read(const SegPopulation *population);
+
+/*
+ * Switching users.  As the extension's owner our own tables are read and written, as the
+ * population's owner the user's tables are read, in a security-restricted operation.
+ * Both pin search_path.  Undone by seg_user_restore, and by transaction abort.
+ */
+typedef struct SegUser
+{
+	Oid			save_user;
+	int			save_sec_context;
+	int			guc_level;
+} SegUser;
+
+extern void seg_user_become_extension(SegUser *user);
+extern void seg_user_become_owner(SegUser *user, const SegPopulation *population);
+extern void seg_user_restore(const SegUser *user);
+
+#endif							/* SEG_REGISTRY_H */
