@@ -1,4 +1,27 @@
 # segments: a PostgreSQL extension, built with PGXS.
+#
+#   make, make install, make installcheck
+#                 as for any extension, for the server that PG_CONFIG names
+#   make check    builds and runs every test in a throw-away server of its own
+#   make demo     builds a shop in such a server and segments its customers
+#   make lint     a second compiler and a static analyser read the sources
+#
+# The last three install what they need where it is missing, so they come
+# before anything asks for pg_config.
+
+DRIVERS = check demo lint
+
+ifneq (,$(filter $(DRIVERS),$(MAKECMDGOALS)))
+
+.PHONY: $(MAKECMDGOALS)
+
+$(filter $(DRIVERS),$(MAKECMDGOALS)):
+	@PG_CONFIG='$(PG_CONFIG)' test/$@.sh
+
+$(filter-out $(DRIVERS),$(MAKECMDGOALS)):
+	@$(MAKE) --no-print-directory $@
+
+else
 
 EXTENSION    = segments
 EXTVERSION   = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" segments.control)
@@ -13,21 +36,45 @@ DATA_built   = segments--$(EXTVERSION).sql
 TESTS        = $(sort $(wildcard test/sql/*.sql))
 REGRESS      = $(patsubst test/sql/%.sql,%,$(TESTS))
 REGRESS_OPTS = --inputdir=test --load-extension=segments
+ISOLATION    = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=segments
 
 PG_CPPFLAGS  = -I$(srcdir)/src
-PG_CFLAGS    = -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
-EXTRA_CLEAN  = segments--$(EXTVERSION).sql
+PG_CFLAGS    = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+EXTRA_CLEAN  = $(DATA_built) .built-for results output_iso tmp_check
+
+# Warnings are errors where we test, not where somebody builds with a compiler
+# that did not exist yet when this was written.
+ifdef WERROR
+PG_CFLAGS   += -Werror
+endif
 
 PG_CONFIG   ?= pg_config
-PGXS        := $(shell $(PG_CONFIG) --pgxs)
+PGXS        := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+ifeq (,$(wildcard $(PGXS)))
+$(error No server headers found through "$(PG_CONFIG)". Install the PostgreSQL server development package (Debian: postgresql-server-dev-15), or name its pg_config: make PG_CONFIG=/path/to/pg_config)
+endif
 include $(PGXS)
 
-segments--$(EXTVERSION).sql: $(SQL_PARTS) segments.control
+$(DATA_built): $(SQL_PARTS) segments.control
 	cat $(SQL_PARTS) > $@
 
-$(OBJS): $(wildcard $(srcdir)/src/*.h)
+$(OBJS) $(OBJS:.o=.bc): $(wildcard $(srcdir)/src/*.h) .built-for
+
+# Objects built for one server are not linked for another.
+.PHONY: always
+.built-for: always
+	@$(PG_CONFIG) --version --configure | cmp -s - $@ || \
+	 $(PG_CONFIG) --version --configure > $@
+
+# How the compiler is called, for test/lint.sh.
+.PHONY: print-flags
+print-flags:
+	@echo $(CPPFLAGS) $(CFLAGS)
 
 # pg_regress would run sql/NAME.sql in place of test/sql/NAME.sql.
 ifneq (,$(filter $(REGRESS),$(patsubst sql/%.sql,%,$(wildcard sql/*.sql))))
 $(error a test in test/sql has the name of a script in sql/: rename one)
+endif
+
 endif

@@ -1,0 +1,137 @@
+#!/bin/bash
+# setup.sh check|demo|lint
+#
+# Sees to it that everything the task needs is on this machine, and prints the
+# path of the pg_config to use. Everything else it has to say goes to stderr.
+#
+# PG_CONFIG in the environment chooses a PostgreSQL; otherwise it is the newest
+# of the distribution's that has server headers, else the one on PATH. What is
+# missing is installed with apt-get, as root or through sudo. Nothing is
+# installed that is there already, and no server is started or touched.
+set -u
+task=${1:-check}
+packages=()
+
+say() { echo "$*" >&2; }
+die() { say "$@"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# A pg_config will do if headers and server both belong to it.
+usable() {
+	[ -x "$1" ] && [ -f "$("$1" --pgxs 2>/dev/null)" ] &&
+		[ -f "$("$1" --includedir-server)/postgres.h" ] &&
+		[ -x "$("$1" --bindir)/postgres" ]
+}
+
+find_pg_config() {
+	local candidate
+	while read -r candidate; do
+		usable "$candidate" && { echo "$candidate"; return; }
+	done < <(ls -d /usr/lib/postgresql/*/bin/pg_config 2>/dev/null | sort -rV
+		 command -v pg_config)
+}
+
+# The distribution's PostgreSQL: 15 on Debian 12.
+distribution_version() {
+	apt-cache depends postgresql 2>/dev/null |
+		sed -n 's/.*Depends: postgresql-\([0-9][0-9]*\)$/\1/p' | head -n 1
+}
+
+as_root() {
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	elif [ -t 0 ]; then
+		sudo "$@"
+	else
+		sudo -n "$@"
+	fi
+}
+
+# Debian's server package makes a cluster "main" and starts it on port 5432.
+# Nobody asked for that here.
+without_main_cluster() {
+	local conf=/etc/postgresql-common/createcluster.d/segments-check.conf
+	local status
+	as_root mkdir -p "$(dirname "$conf")" &&
+		echo "create_main_cluster = false" | as_root tee "$conf" >/dev/null
+	"$@"
+	status=$?
+	as_root rm -f "$conf"
+	return $status
+}
+
+install_packages() {
+	local command="apt-get install -y --no-install-recommends ${packages[*]}"
+	have apt-get ||
+		die "Missing, under their Debian names: ${packages[*]}." \
+			"Please install them and try again."
+	if [ "$(id -u)" != 0 ] && ! { have sudo && as_root true; }; then
+		die "Something is missing, and installing it takes root. Please run as root:" \
+			$'\n\n    apt-get update &&' "$command"$'\n'
+	fi
+	say "Installing: ${packages[*]}"
+	without_main_cluster as_root env DEBIAN_FRONTEND=noninteractive \
+		$command -q </dev/null >&2 ||
+		die "Installing failed: $command"
+}
+
+refresh_lists() {
+	if have apt-get && { [ "$(id -u)" = 0 ] || have sudo; }; then
+		as_root apt-get update -q </dev/null >&2 ||
+			say "apt-get update failed; trying with the lists at hand."
+	fi
+}
+
+# --- What is missing? ------------------------------------------------------
+
+if [ -n "${PG_CONFIG:-}" ]; then
+	pg_config=$(command -v "$PG_CONFIG")
+	usable "$pg_config" ||
+		die "PG_CONFIG=$PG_CONFIG does not lead to a PostgreSQL with server headers."
+else
+	pg_config=$(find_pg_config)
+fi
+
+{ have gcc || have cc; } && [ -f /usr/include/stdio.h ] || packages+=(gcc libc6-dev)
+
+case $task in
+check)
+	have prove || packages+=(perl)
+	have pg_prove || packages+=(libtap-parser-sourcehandler-pgtap-perl)
+	perl -MIPC::Run -e 1 2>/dev/null || packages+=(libipc-run-perl)
+	[ -f /usr/include/roaring/roaring.h ] || packages+=(libroaring-dev)
+	;;
+lint)
+	have clang || packages+=(clang)
+	have cppcheck || packages+=(cppcheck)
+	;;
+esac
+
+if [ -z "$pg_config" ]; then
+	refresh_lists
+	version=$(distribution_version)
+	: "${version:=15}"
+	packages+=("postgresql-$version" "postgresql-server-dev-$version")
+elif [ ${#packages[@]} -gt 0 ]; then
+	refresh_lists
+fi
+
+if [ "$task" = check ]; then
+	if [ -z "$pg_config" ]; then
+		packages+=("postgresql-$version-pgtap")
+	elif ! [ -f "$("$pg_config" --sharedir)/extension/pgtap.control" ]; then
+		case $pg_config in
+		/usr/lib/postgresql/*)
+			packages+=("postgresql-$(basename "${pg_config%/bin/pg_config}")-pgtap") ;;
+		*)
+			die "The PostgreSQL of $pg_config lacks pgTAP (https://pgtap.org)." \
+				"Please install it there and try again." ;;
+		esac
+	fi
+fi
+
+[ ${#packages[@]} -eq 0 ] || install_packages
+
+[ -n "$pg_config" ] || pg_config=$(find_pg_config)
+[ -n "$pg_config" ] || die "Still no PostgreSQL with server headers. Giving up."
+echo "$pg_config"
