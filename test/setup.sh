@@ -69,15 +69,23 @@ install_packages() {
 		die "Something is missing, and installing it takes root. Please run as root:" \
 			$'\n\n    apt-get update &&' "$command"$'\n'
 	fi
-	say "Installing: ${packages[*]}"
-	without_main_cluster as_root env DEBIAN_FRONTEND=noninteractive \
-		$command -q </dev/null >&2 ||
+	say "Installing ${packages[*]} ..."
+	without_main_cluster quietly as_root env DEBIAN_FRONTEND=noninteractive $command ||
 		die "Installing failed: $command"
+}
+
+# quietly COMMAND...: is heard only if it fails
+quietly() {
+	local output status
+	output=$("$@" </dev/null 2>&1)
+	status=$?
+	[ $status = 0 ] || say "$output"
+	return $status
 }
 
 refresh_lists() {
 	if have apt-get && { [ "$(id -u)" = 0 ] || have sudo; }; then
-		as_root apt-get update -q </dev/null >&2 ||
+		quietly as_root apt-get update -q ||
 			say "apt-get update failed; trying with the lists at hand."
 	fi
 }
