@@ -40,7 +40,7 @@ ISOLATION    = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spe
 ISOLATION_OPTS = --inputdir=test --outputdir=. --load-extension=segments
 
 PG_CPPFLAGS  = -I$(srcdir)/src
-PG_CFLAGS    = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
+PG_CFLAGS    = -Wall -Wextra -Wno-unused-parameter
 EXTRA_CLEAN  = $(DATA_built) .built-for results output_iso tmp_check
 
 # Warnings are errors where we test, not where somebody builds with a compiler
