@@ -129,8 +129,9 @@ seg_value_text(SegValue *out, const char *s, uint32 len)
 	out->v.s = s;
 }
 
-/* A list literal such as json's: the numeric that an INT or a NUMERIC stands for. */
+/* A number (INT, NUMERIC; the second also FLOAT) in one form. */
 extern Numeric seg_value_numeric(const SegValue *value);
+extern double seg_value_double(const SegValue *value);
 
 /*
  * Comparing.  Returns false where the two cannot be compared (missing, or of kinds that

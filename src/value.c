@@ -1,0 +1,763 @@
+/*
+ * value.c
+ *		Values: from Datums, json and literals; how two of them compare.
+ *
+ * sqlgen.c writes the same comparisons in SQL; the two must agree.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/datetime.h"
+#include "utils/float.h"
+#include "utils/fmgrprotos.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+#include "utils/varlena.h"
+
+#include "value.h"
+
+static SegType scalar_type(Oid typid);
+static SegOtherType *other_type(Oid typid);
+
+/*
+ * What a type is to us.  The caller gives the collation of the column.
+ */
+void
+seg_type_lookup(SegTypeInfo *info, Oid typid, Oid collation)
+{
+	Oid			elem;
+
+	memset(info, 0, sizeof(*info));
+	typid = getBaseType(typid);
+	elem = get_element_type(typid);
+	info->typid = typid;
+	info->collation = collation;
+	if (OidIsValid(elem))
+	{
+		elem = getBaseType(elem);
+		info->type = SEG_T_LIST;
+		info->elem = scalar_type(elem);
+		info->elem_typid = elem;
+	}
+	else
+		info->type = scalar_type(typid);
+	if ((OidIsValid(elem) ? info->elem : info->type) == SEG_T_OTHER)
+		info->other = other_type(OidIsValid(elem) ? elem : typid);
+}
+
+static SegType
+scalar_type(Oid typid)
+{
+	switch (typid)
+	{
+		case BOOLOID:
+			return SEG_T_BOOL;
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case OIDOID:
+			return SEG_T_INT;
+		case NUMERICOID:
+			return SEG_T_NUMERIC;
+		case FLOAT4OID:
+		case FLOAT8OID:
+			return SEG_T_FLOAT;
+		case TEXTOID:
+		case VARCHAROID:
+		case BPCHAROID:
+		case NAMEOID:
+			return SEG_T_TEXT;
+		case DATEOID:
+			return SEG_T_DAY;
+		case TIMESTAMPOID:
+		case TIMESTAMPTZOID:
+			return SEG_T_MOMENT;
+		case INTERVALOID:
+			return SEG_T_DURATION;
+		case JSONOID:
+		case JSONBOID:
+			return SEG_T_JSON;
+	}
+	return OidIsValid(lookup_type_cache(typid, TYPECACHE_CMP_PROC)->cmp_proc) ? SEG_T_OTHER : SEG_T_OPAQUE;
+}
+
+static SegOtherType *
+other_type(Oid typid)
+{
+	TypeCacheEntry *entry = lookup_type_cache(typid, TYPECACHE_CMP_PROC_FINFO);
+	SegOtherType *other = palloc0(sizeof(SegOtherType));
+	char		category;
+	bool		preferred;
+	HeapTuple	tuple;
+
+	other->typid = typid;
+	other->typlen = entry->typlen;
+	other->typbyval = entry->typbyval;
+	other->typalign = entry->typalign;
+	fmgr_info(entry->cmp_proc_finfo.fn_oid, &other->compare);
+
+	get_type_category_preferred(typid, &category, &preferred);
+	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(typid));
+	if (HeapTupleIsValid(tuple))
+	{
+		other->is_citext = category == TYPCATEGORY_STRING &&
+			strcmp(NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname), "citext") == 0;
+		ReleaseSysCache(tuple);
+	}
+	return other;
+}
+
+static void
+value_from_array(SegValue *out, const SegTypeInfo *info, ArrayType *array, const SegClock *clock)
+{
+	SegTypeInfo elem = {.type = info->elem, .typid = info->elem_typid,
+	.collation = info->collation, .other = info->other};
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+	Datum	   *datums;
+	bool	   *nulls;
+	int			n;
+	SegList    *list;
+
+	get_typlenbyvalalign(info->elem_typid, &typlen, &typbyval, &typalign);
+	deconstruct_array(array, info->elem_typid, typlen, typbyval, typalign, &datums, &nulls, &n);
+	list = palloc(offsetof(SegList, elems) + sizeof(SegValue) * (Size) n);
+	list->nelems = 0;
+	for (int i = 0; i < n; i++)
+	{
+		SegValue   *value = &list->elems[list->nelems];
+
+		seg_value_from_datum(value, &elem, datums[i], nulls[i], clock);
+		if (value->tag != SEG_V_MISSING)
+			list->nelems++;
+	}
+	out->tag = SEG_V_LIST;
+	out->v.list = list;
+}
+
+static void
+value_from_text(SegValue *out, Oid typid, Datum datum)
+{
+	text	   *t;
+	int			len;
+
+	if (typid == NAMEOID)
+	{
+		seg_value_text(out, NameStr(*DatumGetName(datum)), strlen(NameStr(*DatumGetName(datum))));
+		return;
+	}
+	t = DatumGetTextPP(datum);
+	len = VARSIZE_ANY_EXHDR(t);
+	/* the blanks that char(n) pads with do not count */
+	if (typid == BPCHAROID)
+		len = bpchartruelen(VARDATA_ANY(t), len);
+	seg_value_text(out, VARDATA_ANY(t), len);
+}
+
+static void
+value_from_int(SegValue *out, Oid typid, Datum datum)
+{
+	out->tag = SEG_V_INT;
+	switch (typid)
+	{
+		case INT2OID:
+			out->v.i = DatumGetInt16(datum);
+			break;
+		case INT4OID:
+			out->v.i = DatumGetInt32(datum);
+			break;
+		case OIDOID:
+			out->v.i = DatumGetObjectId(datum);
+			break;
+		default:
+			out->v.i = DatumGetInt64(datum);
+	}
+}
+
+static void
+value_from_moment(SegValue *out, Oid typid, Datum datum, const SegClock *clock)
+{
+	out->tag = SEG_V_MOMENT;
+	if (typid != TIMESTAMPOID)
+		out->v.i = DatumGetTimestampTz(datum);
+	else if (!seg_clock_from_local(clock, DatumGetTimestamp(datum), &out->v.i))
+		seg_value_missing(out);
+}
+
+/*
+ * A column's Datum, in the column's own type.  Texts, numerics and the like are not
+ * copied: the Datum must live as long as the value.
+ */
+void
+seg_value_from_datum(SegValue *out, const SegTypeInfo *info, Datum datum, bool isnull, const SegClock *clock)
+{
+	if (isnull)
+	{
+		seg_value_missing(out);
+		return;
+	}
+	switch (info->type)
+	{
+		case SEG_T_BOOL:
+			out->tag = SEG_V_BOOL;
+			out->v.b = DatumGetBool(datum);
+			break;
+		case SEG_T_INT:
+			value_from_int(out, info->typid, datum);
+			break;
+		case SEG_T_NUMERIC:
+			out->tag = SEG_V_NUMERIC;
+			out->v.n = DatumGetNumeric(datum);
+			break;
+		case SEG_T_FLOAT:
+			out->tag = SEG_V_FLOAT;
+			out->v.f = info->typid == FLOAT4OID ? DatumGetFloat4(datum) : DatumGetFloat8(datum);
+			break;
+		case SEG_T_TEXT:
+			value_from_text(out, info->typid, datum);
+			break;
+		case SEG_T_DAY:
+			out->tag = SEG_V_DAY;
+			out->v.i = DatumGetDateADT(datum);
+			break;
+		case SEG_T_MOMENT:
+			value_from_moment(out, info->typid, datum, clock);
+			break;
+		case SEG_T_DURATION:
+			out->tag = SEG_V_DURATION;
+			out->v.span = DatumGetIntervalP(datum);
+			break;
+		case SEG_T_LIST:
+			value_from_array(out, info, DatumGetArrayTypeP(datum), clock);
+			break;
+		case SEG_T_JSON:
+			{
+				JsonbValue	json;
+
+				if (info->typid == JSONOID)
+					datum = DirectFunctionCall1(jsonb_in, CStringGetDatum(TextDatumGetCString(datum)));
+				json.type = jbvBinary;
+				json.val.binary.data = &DatumGetJsonbP(datum)->root;
+				seg_value_from_jsonb(out, &json);
+			}
+			break;
+		case SEG_T_OTHER:
+		case SEG_T_OPAQUE:
+			out->tag = SEG_V_OTHER;
+			out->v.d = datum;
+			break;
+	}
+}
+
+static void
+value_from_container(SegValue *out, JsonbContainer *container)
+{
+	JsonbIterator *iterator;
+	JsonbIteratorToken token;
+	JsonbValue	json;
+	SegList    *list;
+
+	check_stack_depth();
+	if (JsonContainerIsObject(container))
+	{
+		out->tag = SEG_V_OBJECT;
+		out->v.object = container;
+		return;
+	}
+	iterator = JsonbIteratorInit(container);
+	token = JsonbIteratorNext(&iterator, &json, true);
+	if (JsonContainerIsScalar(container))
+	{
+		(void) JsonbIteratorNext(&iterator, &json, true);
+		seg_value_from_jsonb(out, &json);
+		return;
+	}
+	list = palloc(offsetof(SegList, elems) + sizeof(SegValue) * (Size) JsonContainerSize(container));
+	list->nelems = 0;
+	while ((token = JsonbIteratorNext(&iterator, &json, true)) == WJB_ELEM)
+	{
+		SegValue   *value = &list->elems[list->nelems];
+
+		seg_value_from_jsonb(value, &json);
+		if (value->tag != SEG_V_MISSING)
+			list->nelems++;
+	}
+	Assert(token == WJB_END_ARRAY);
+	out->tag = SEG_V_LIST;
+	out->v.list = list;
+}
+
+void
+seg_value_from_jsonb(SegValue *out, const JsonbValue *json)
+{
+	switch (json->type)
+	{
+		case jbvString:
+			seg_value_text(out, json->val.string.val, json->val.string.len);
+			break;
+		case jbvNumeric:
+			out->tag = SEG_V_NUMERIC;
+			out->v.n = json->val.numeric;
+			break;
+		case jbvBool:
+			out->tag = SEG_V_BOOL;
+			out->v.b = json->val.boolean;
+			break;
+		case jbvBinary:
+			value_from_container(out, json->val.binary.data);
+			break;
+		default:
+			seg_value_missing(out);
+	}
+}
+
+/* A numeric that is a whole number within bigint, as such. */
+static bool
+numeric_as_int(Numeric n, int64 *i)
+{
+	char	   *s;
+	char	   *end;
+
+	if (numeric_is_nan(n) || numeric_is_inf(n))
+		return false;
+	s = DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(n)));
+	errno = 0;
+	*i = strtoll(s, &end, 10);
+	return errno == 0 && *end == '\0';
+}
+
+static void
+value_from_edge(SegValue *out, const SegNode *node, const SegClock *clock)
+{
+	SegUnit		unit = SEG_FLAGS_UNIT(node->flags);
+	DateADT		day;
+
+	if (unit >= SEG_DAY)
+	{
+		if (!seg_clock_edge_day(clock, node->op, SEG_FLAGS_WHICH(node->flags), unit, &day))
+			seg_value_missing(out);
+		else
+		{
+			out->tag = SEG_V_WHOLE_DAY;
+			out->v.i = day;
+		}
+	}
+	else
+	{
+		SegNode		period = {.kind = SEG_NODE_PERIOD, .op = SEG_PERIOD_UNIT, .flags = node->flags};
+		SegSpan		span;
+
+		if (!seg_clock_period(clock, &period, &span))
+			seg_value_missing(out);
+		else
+		{
+			out->tag = SEG_V_MOMENT;
+			out->v.i = node->op ? span.end : span.start;
+		}
+	}
+}
+
+/* A literal or a clock word.  The node must live as long as the value. */
+void
+seg_value_from_literal(SegValue *out, const SegNode *node, const SegClock *clock)
+{
+	switch ((SegNodeKind) node->kind)
+	{
+		case SEG_NODE_TEXT:
+			seg_value_text(out, seg_node_text(node), node->len);
+			break;
+		case SEG_NODE_NUMBER:
+			out->tag = SEG_V_INT;
+			if (!numeric_as_int(seg_node_number(node), &out->v.i))
+			{
+				out->tag = SEG_V_NUMERIC;
+				out->v.n = seg_node_number(node);
+			}
+			break;
+		case SEG_NODE_BOOL:
+			out->tag = SEG_V_BOOL;
+			out->v.b = node->op != 0;
+			break;
+		case SEG_NODE_DAY:
+			out->tag = SEG_V_WHOLE_DAY;
+			out->v.i = seg_node_int(node);
+			break;
+		case SEG_NODE_MOMENT:
+			out->tag = SEG_V_MOMENT;
+			out->v.i = seg_node_moment(node);
+			if (node->op == 0 && !seg_clock_from_local(clock, seg_node_moment(node), &out->v.i))
+				seg_value_missing(out);
+			break;
+		case SEG_NODE_DURATION:
+			{
+				Interval   *span = palloc(sizeof(Interval));
+
+				*span = seg_node_duration(node);
+				out->tag = SEG_V_DURATION;
+				out->v.span = span;
+			}
+			break;
+		case SEG_NODE_CLOCK:
+			out->tag = node->op == SEG_NOW ? SEG_V_MOMENT : SEG_V_WHOLE_DAY;
+			out->v.i = node->op == SEG_NOW ? clock->now :
+				clock->today + (node->op == SEG_TOMORROW ? 1 : node->op == SEG_YESTERDAY ? -1 : 0);
+			break;
+		case SEG_NODE_AGO:
+			{
+				Interval	span = seg_node_duration(seg_node_child(node, 0));
+
+				out->tag = SEG_V_MOMENT;
+				if (!seg_clock_add(clock, clock->now, &span, node->op ? 1 : -1, &out->v.i))
+					seg_value_missing(out);
+			}
+			break;
+		case SEG_NODE_EDGE:
+			value_from_edge(out, node, clock);
+			break;
+		default:
+			elog(ERROR, "rule node of kind %d is no literal", node->kind);
+	}
+}
+
+Numeric
+seg_value_numeric(const SegValue *value)
+{
+	return value->tag == SEG_V_INT ? int64_to_numeric(value->v.i) : value->v.n;
+}
+
+double
+seg_value_double(const SegValue *value)
+{
+	switch (value->tag)
+	{
+		case SEG_V_FLOAT:
+			return value->v.f;
+		case SEG_V_INT:
+			return (double) value->v.i;
+		default:
+			return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+													  NumericGetDatum(value->v.n)));
+	}
+}
+
+/* ISO 8601 texts, as documents hold days and moments. */
+
+static bool
+digits(const char **s, const char *end, int count, int *number)
+{
+	if (end - *s < count)
+		return false;
+	*number = 0;
+	for (; count > 0; count--, (*s)++)
+	{
+		if (**s < '0' || **s > '9')
+			return false;
+		*number = *number * 10 + (**s - '0');
+	}
+	return true;
+}
+
+static bool
+literal_char(const char **s, const char *end, char c)
+{
+	if (*s < end && **s == c)
+	{
+		(*s)++;
+		return true;
+	}
+	return false;
+}
+
+/* Z, +hh, +hhmm or +hh:mm; *offset in seconds east of Greenwich. */
+static bool
+iso_zone(const char **s, const char *end, int *offset)
+{
+	int			hours;
+	int			minutes = 0;
+	int			sign;
+
+	*offset = 0;
+	if (literal_char(s, end, 'Z'))
+		return true;
+	sign = literal_char(s, end, '+') ? 1 : literal_char(s, end, '-') ? -1 : 0;
+	if (sign == 0 || !digits(s, end, 2, &hours))
+		return false;
+	if (*s < end)
+	{
+		(void) literal_char(s, end, ':');
+		if (!digits(s, end, 2, &minutes))
+			return false;
+	}
+	if (hours > 15 || minutes > 59)
+		return false;
+	*offset = sign * (hours * SECS_PER_HOUR + minutes * SECS_PER_MINUTE);
+	return true;
+}
+
+/* Behind the T: hh:mm[:ss[.ffffff]]; digits past the sixth are cut off. */
+static bool
+iso_time(const char **s, const char *end, int64 *usecs)
+{
+	int			hour;
+	int			minute;
+	int			second = 0;
+	int64		fraction = 0;
+
+	if (!digits(s, end, 2, &hour) || !literal_char(s, end, ':') || !digits(s, end, 2, &minute))
+		return false;
+	if (literal_char(s, end, ':'))
+	{
+		if (!digits(s, end, 2, &second))
+			return false;
+		if (literal_char(s, end, '.'))
+		{
+			int64		scale = USECS_PER_SEC;
+			const char *first = *s;
+
+			for (; *s < end && **s >= '0' && **s <= '9'; (*s)++)
+			{
+				scale /= 10;
+				fraction += scale * (**s - '0');
+			}
+			if (*s == first)
+				return false;
+		}
+	}
+	if (hour > 23 || minute > 59 || second > 59)
+		return false;
+	*usecs = hour * USECS_PER_HOUR + minute * USECS_PER_MINUTE + second * USECS_PER_SEC + fraction;
+	return true;
+}
+
+/* A day gives a DAY, a moment a MOMENT, anything else false. */
+static bool
+value_from_iso(const SegValue *iso, const SegClock *clock, SegValue *out)
+{
+	const char *s = iso->v.s;
+	const char *end = s + iso->len;
+	int			year,
+				month,
+				day,
+				offset;
+	int64		time;
+
+	if (!digits(&s, end, 4, &year) || !literal_char(&s, end, '-') ||
+		!digits(&s, end, 2, &month) || !literal_char(&s, end, '-') ||
+		!digits(&s, end, 2, &day))
+		return false;
+	if (year < 1 || month < 1 || month > 12 || day < 1 || day > day_tab[isleap(year)][month - 1])
+		return false;
+	out->tag = SEG_V_DAY;
+	out->v.i = date2j(year, month, day) - POSTGRES_EPOCH_JDATE;
+	if (s == end)
+		return true;
+	if (!literal_char(&s, end, 'T') && !literal_char(&s, end, ' '))
+		return false;
+	if (!iso_time(&s, end, &time))
+		return false;
+	out->tag = SEG_V_MOMENT;
+	out->v.i = out->v.i * USECS_PER_DAY + time;
+	if (s == end)
+		return seg_clock_from_local(clock, out->v.i, &out->v.i);
+	if (!iso_zone(&s, end, &offset) || s != end)
+		return false;
+	out->v.i -= offset * USECS_PER_SEC;
+	return IS_VALID_TIMESTAMP(out->v.i);
+}
+
+bool
+seg_value_moment(const SegValue *value, const SegClock *clock, TimestampTz *moment)
+{
+	SegValue	parsed;
+
+	switch (value->tag)
+	{
+		case SEG_V_MOMENT:
+			*moment = value->v.i;
+			return true;
+		case SEG_V_DAY:
+		case SEG_V_WHOLE_DAY:
+			return seg_clock_day_start(clock, (DateADT) value->v.i, moment);
+		case SEG_V_TEXT:
+			return value_from_iso(value, clock, &parsed) && seg_value_moment(&parsed, clock, moment);
+		default:
+			return false;
+	}
+}
+
+bool
+seg_value_day(const SegValue *value, const SegClock *clock, DateADT *day)
+{
+	SegValue	parsed;
+
+	switch (value->tag)
+	{
+		case SEG_V_MOMENT:
+			return seg_clock_day_of(clock, value->v.i, day);
+		case SEG_V_DAY:
+		case SEG_V_WHOLE_DAY:
+			*day = (DateADT) value->v.i;
+			return true;
+		case SEG_V_TEXT:
+			return value_from_iso(value, clock, &parsed) && seg_value_day(&parsed, clock, day);
+		default:
+			return false;
+	}
+}
+
+static inline bool
+is_number(const SegValue *value)
+{
+	return value->tag == SEG_V_INT || value->tag == SEG_V_NUMERIC || value->tag == SEG_V_FLOAT;
+}
+
+static inline bool
+is_time(const SegValue *value)
+{
+	return value->tag == SEG_V_MOMENT || value->tag == SEG_V_DAY || value->tag == SEG_V_WHOLE_DAY;
+}
+
+#define THREE_WAY(a, b) ((a) < (b) ? -1 : (a) > (b) ? 1 : 0)
+
+static int
+compare_numbers(const SegValue *a, const SegValue *b)
+{
+	if (a->tag == SEG_V_INT && b->tag == SEG_V_INT)
+		return THREE_WAY(a->v.i, b->v.i);
+	if (a->tag == SEG_V_FLOAT || b->tag == SEG_V_FLOAT)
+		return float8_cmp_internal(seg_value_double(a), seg_value_double(b));
+	return DatumGetInt32(DirectFunctionCall2(numeric_cmp,
+											 NumericGetDatum(seg_value_numeric(a)),
+											 NumericGetDatum(seg_value_numeric(b))));
+}
+
+static int
+compare_texts(const SegValue *a, const SegValue *b, Oid collation)
+{
+	int			result;
+
+	if (OidIsValid(collation))
+		return varstr_cmp(a->v.s, a->len, b->v.s, b->len, collation);
+	result = memcmp(a->v.s, b->v.s, Min(a->len, b->len));
+	return result != 0 ? result : THREE_WAY(a->len, b->len);
+}
+
+/* A moment before, within or after a whole local day. */
+static bool
+compare_with_day(TimestampTz moment, DateADT day, const SegClock *clock, int *result)
+{
+	TimestampTz start;
+	TimestampTz end;
+
+	if (!seg_clock_day_start(clock, day, &start) || !seg_clock_day_start(clock, day + 1, &end))
+		return false;
+	*result = moment < start ? -1 : moment >= end ? 1 : 0;
+	return true;
+}
+
+static bool
+compare_times(const SegValue *a, const SegValue *b, const SegClock *clock, int *result)
+{
+	TimestampTz moment_a;
+	TimestampTz moment_b;
+
+	if (a->tag != SEG_V_MOMENT && b->tag != SEG_V_MOMENT)
+	{
+		*result = THREE_WAY(a->v.i, b->v.i);
+		return true;
+	}
+	if (b->tag == SEG_V_WHOLE_DAY)
+		return compare_with_day(a->v.i, (DateADT) b->v.i, clock, result);
+	if (a->tag == SEG_V_WHOLE_DAY)
+	{
+		if (!compare_with_day(b->v.i, (DateADT) a->v.i, clock, result))
+			return false;
+		*result = -*result;
+		return true;
+	}
+	if (!seg_value_moment(a, clock, &moment_a) || !seg_value_moment(b, clock, &moment_b))
+		return false;
+	*result = THREE_WAY(moment_a, moment_b);
+	return true;
+}
+
+bool
+seg_value_compare(const SegValue *a, const SegValue *b, const SegCompareHow *how, int *result)
+{
+	SegValue	parsed;
+
+	if (is_number(a) && is_number(b))
+	{
+		*result = compare_numbers(a, b);
+		return true;
+	}
+	if (is_time(a) && is_time(b))
+		return compare_times(a, b, how->clock, result);
+	if (a->tag == SEG_V_TEXT && is_time(b))
+		return value_from_iso(a, how->clock, &parsed) && compare_times(&parsed, b, how->clock, result);
+	if (is_time(a) && b->tag == SEG_V_TEXT)
+		return value_from_iso(b, how->clock, &parsed) && compare_times(a, &parsed, how->clock, result);
+	if (a->tag != b->tag)
+		return false;
+	switch (a->tag)
+	{
+		case SEG_V_BOOL:
+			*result = THREE_WAY(a->v.b, b->v.b);
+			return true;
+		case SEG_V_TEXT:
+			*result = compare_texts(a, b, how->collation);
+			return true;
+		case SEG_V_DURATION:
+			*result = DatumGetInt32(DirectFunctionCall2(interval_cmp,
+														IntervalPGetDatum(a->v.span),
+														IntervalPGetDatum(b->v.span)));
+			return true;
+		case SEG_V_OTHER:
+			if (how->other == NULL)
+				return false;
+			*result = DatumGetInt32(FunctionCall2Coll(&how->other->compare, how->collation, a->v.d, b->v.d));
+			return true;
+		default:
+			return false;
+	}
+}
+
+bool
+seg_value_equal(const SegValue *a, const SegValue *b, const SegCompareHow *how)
+{
+	int			result;
+
+	/* binding leaves the collation out where equality is that of the bytes */
+	if (a->tag == SEG_V_TEXT && b->tag == SEG_V_TEXT && !OidIsValid(how->collation))
+		return a->len == b->len && memcmp(a->v.s, b->v.s, a->len) == 0;
+	return seg_value_compare(a, b, how, &result) && result == 0;
+}
+
+int
+seg_value_order(const SegValue *a, const SegValue *b, const SegCompareHow *how)
+{
+	int			result;
+
+	if (a->tag == b->tag || (is_number(a) && is_number(b)) || (is_time(a) && is_time(b)))
+	{
+		if (seg_value_compare(a, b, how, &result))
+			return result;
+		return 0;
+	}
+	/* missing values have the lowest tag and come last */
+	if (a->tag == SEG_V_MISSING || b->tag == SEG_V_MISSING)
+		return a->tag == SEG_V_MISSING ? 1 : -1;
+	return THREE_WAY(a->tag, b->tag);
+}
