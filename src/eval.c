@@ -1,0 +1,429 @@
+/*
+ * eval.c
+ *		Evaluating a bound program for one member at a time.
+ *
+ * Every expression's value is remembered until the row it depends on changes: each
+ * scope carries the stamp of its current row, stamps are never used twice, and a value
+ * is good while its own stamp is that of its expression's innermost scope (the rows in
+ * outer scopes cannot change without the inner one being walked anew).
+ *
+ * Values are computed in the memory context of their scope, which is reset when the
+ * scope's row changes; what a fold keeps from its rows is copied out.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "eval_fold.h"
+#include "program.h"
+
+static const SegValue *eval(SegEval *e, const SegExpr *expr);
+static void compute(SegEval *e, const SegExpr *expr, SegValue *out);
+
+SegEval *
+seg_eval_begin(const SegProgram *program, const SegReader *reader, TimestampTz now)
+{
+	SegEval    *e = palloc0(sizeof(SegEval));
+	int			nexprs = list_length(program->exprs);
+
+	e->program = program;
+	e->reader = *reader;
+	e->memo = palloc0(sizeof(SegValue) * nexprs);
+	e->stamps = palloc0(sizeof(uint64) * nexprs);
+	e->spans = palloc0(sizeof(SegEvalSpan) * nexprs);
+	e->scopes = palloc0(sizeof(SegEvalScope) * (program->nscopes + 1)) + sizeof(SegEvalScope);
+	for (int i = -1; i < program->nscopes; i++)
+		e->scopes[i].context = AllocSetContextCreate(CurrentMemoryContext, "segments scope",
+													 ALLOCSET_DEFAULT_SIZES);
+	e->folds = seg_folds_begin(program);
+	seg_eval_set_now(e, now);
+	return e;
+}
+
+static void
+new_row(SegEval *e, int scope, const void *row)
+{
+	MemoryContextReset(e->scopes[scope].context);
+	e->scopes[scope].row = row;
+	e->scopes[scope].stamp = ++e->last_stamp;
+}
+
+void
+seg_eval_set_now(SegEval *e, TimestampTz now)
+{
+	seg_clock_set(&e->clock, now, e->program->zone);
+	new_row(e, SEG_SCOPE_RUN, NULL);
+}
+
+const SegClock *
+seg_eval_clock(const SegEval *e)
+{
+	return &e->clock;
+}
+
+void
+seg_eval_member(SegEval *e, const void *member)
+{
+	new_row(e, SEG_SCOPE_MEMBER, member);
+}
+
+void
+seg_eval_row(SegEval *e, int scope, const void *row)
+{
+	Assert(scope > SEG_SCOPE_MEMBER && scope < e->program->nscopes);
+	new_row(e, scope, row);
+}
+
+bool
+seg_eval_rule(SegEval *e, int rule)
+{
+	return seg_eval_condition(e, e->program->rules[rule]);
+}
+
+void
+seg_eval_end(SegEval *e)
+{
+	for (int i = -1; i < e->program->nscopes; i++)
+		MemoryContextDelete(e->scopes[i].context);
+}
+
+const SegValue *
+seg_eval_value(SegEval *e, const SegExpr *expr)
+{
+	return eval(e, expr);
+}
+
+bool
+seg_eval_condition(SegEval *e, const SegExpr *expr)
+{
+	const SegValue *value = eval(e, expr);
+
+	Assert(value->tag == SEG_V_BOOL);
+	return value->v.b;
+}
+
+static const SegValue *
+eval(SegEval *e, const SegExpr *expr)
+{
+	SegEvalScope *scope;
+	MemoryContext caller;
+
+	if (expr->op == SEG_X_CONST)
+		return &expr->constant;
+	scope = &e->scopes[expr->depth];
+	if (e->stamps[expr->id] == scope->stamp)
+		return &e->memo[expr->id];
+
+	check_stack_depth();
+	caller = MemoryContextSwitchTo(scope->context);
+	compute(e, expr, &e->memo[expr->id]);
+	MemoryContextSwitchTo(caller);
+	e->stamps[expr->id] = scope->stamp;
+	return &e->memo[expr->id];
+}
+
+/* Conditions, one kind each. */
+
+static bool
+any_arg(SegEval *e, const SegExpr *expr, bool wanted)
+{
+	for (int i = 0; i < expr->nargs; i++)
+		if (seg_eval_condition(e, expr->args[i]) == wanted)
+			return true;
+	return false;
+}
+
+static bool
+compare(SegEval *e, const SegExpr *expr)
+{
+	const SegValue *a = eval(e, expr->args[0]);
+	const SegValue *b = eval(e, expr->args[1]);
+	SegCompareHow how = expr->how;
+	int			result;
+
+	how.clock = &e->clock;
+	if (expr->detail == SEG_EQ)
+		return seg_value_equal(a, b, &how);
+	if (!seg_value_compare(a, b, &how, &result))
+		return false;
+	switch ((SegCompare) expr->detail)
+	{
+		case SEG_LT:
+			return result < 0;
+		case SEG_LE:
+			return result <= 0;
+		case SEG_GT:
+			return result > 0;
+		default:
+			return result >= 0;
+	}
+}
+
+static bool
+in_elements(SegEval *e, const SegExpr *expr, const SegValue *value)
+{
+	SegCompareHow how = expr->how;
+
+	how.clock = &e->clock;
+	for (int i = 1; i < expr->nargs; i++)
+		if (seg_value_equal(value, eval(e, expr->args[i]), &how))
+			return true;
+	return false;
+}
+
+static bool
+has_any(SegEval *e, const SegExpr *expr)
+{
+	const SegValue *list = eval(e, expr->args[0]);
+
+	if (list->tag != SEG_V_LIST)
+		return false;
+	for (int i = 0; i < list->v.list->nelems; i++)
+		if (in_elements(e, expr, &list->v.list->elems[i]))
+			return true;
+	return false;
+}
+
+static bool
+list_has(const SegList *list, const SegValue *value, const SegCompareHow *how)
+{
+	for (int i = 0; i < list->nelems; i++)
+		if (seg_value_equal(&list->elems[i], value, how))
+			return true;
+	return false;
+}
+
+static bool
+has_all(SegEval *e, const SegExpr *expr)
+{
+	const SegValue *list = eval(e, expr->args[0]);
+	SegCompareHow how = expr->how;
+
+	how.clock = &e->clock;
+	if (list->tag != SEG_V_LIST)
+		return false;
+	for (int i = 1; i < expr->nargs; i++)
+		if (!list_has(list->v.list, eval(e, expr->args[i]), &how))
+			return false;
+	return true;
+}
+
+static bool
+is_empty(const SegValue *value)
+{
+	return value->tag == SEG_V_MISSING ||
+		(value->tag == SEG_V_LIST && value->v.list->nelems == 0) ||
+		(value->tag == SEG_V_TEXT && value->len == 0);
+}
+
+static bool
+text_predicate(SegEval *e, const SegExpr *expr)
+{
+	const SegValue *text = eval(e, expr->args[0]);
+	const SegValue *part = eval(e, expr->args[1]);
+	bool		fold = expr->how.other != NULL && expr->how.other->is_citext;
+
+	switch (expr->op)
+	{
+		case SEG_X_LIKE:
+			return seg_value_like(text, part, SEG_NODE_LIKE, expr->how.collation, fold);
+		case SEG_X_ILIKE:
+			return seg_value_like(text, part, SEG_NODE_ILIKE, expr->how.collation, fold);
+		case SEG_X_MATCHES:
+			return seg_value_like(text, part, SEG_NODE_MATCHES, expr->how.collation, fold);
+		case SEG_X_STARTS:
+			return seg_value_starts(text, part);
+		case SEG_X_ENDS:
+			return seg_value_ends(text, part);
+		default:
+			return seg_value_contains(text, part);
+	}
+}
+
+/* Windows and periods: what they cover is worked out once a run. */
+
+static bool
+anniversary_span(SegEval *e, const SegExpr *expr, SegEvalSpan *span)
+{
+	TimestampTz today;
+	TimestampTz other;
+	DateADT		day;
+	Interval	duration;
+
+	if (expr->op == SEG_X_ANNIVERSARY_DURING)
+	{
+		SegSpan		period;
+
+		return seg_clock_period(&e->clock, expr->node, &period) &&
+			seg_clock_day_of(&e->clock, period.start, &span->first) &&
+			seg_clock_day_of(&e->clock, period.end - 1, &span->last);
+	}
+	duration = seg_node_duration(expr->node);
+	if (!seg_clock_day_start(&e->clock, e->clock.today, &today) ||
+		!seg_clock_add(&e->clock, today, &duration, expr->detail ? 1 : -1, &other) ||
+		!seg_clock_day_of(&e->clock, other, &day))
+		return false;
+	span->first = expr->detail ? e->clock.today : day;
+	span->last = (expr->detail ? day : e->clock.today) - 1;
+	return true;
+}
+
+static const SegEvalSpan *
+span_of(SegEval *e, const SegExpr *expr)
+{
+	SegEvalSpan *span = &e->spans[expr->id];
+
+	if (span->stamp != e->scopes[SEG_SCOPE_RUN].stamp)
+	{
+		span->stamp = e->scopes[SEG_SCOPE_RUN].stamp;
+		span->month = 0;
+		if (expr->node->kind == SEG_NODE_PERIOD && expr->node->op == SEG_PERIOD_MONTH_NAME)
+			span->month = seg_node_int(expr->node);
+		else if (expr->op == SEG_X_ANNIVERSARY_WITHIN || expr->op == SEG_X_ANNIVERSARY_DURING)
+			span->valid = anniversary_span(e, expr, span);
+		else if (expr->op == SEG_X_DURING)
+			span->valid = seg_clock_period(&e->clock, expr->node, &span->moments);
+		else
+		{
+			Interval	duration = seg_node_duration(expr->node);
+
+			span->valid = seg_clock_window(&e->clock, expr->detail != 0, &duration, &span->moments);
+		}
+	}
+	return span;
+}
+
+static bool
+in_month(SegEval *e, const SegValue *value, int month)
+{
+	SegValue	actual;
+	SegTypeInfo type = {.type = SEG_T_MOMENT};
+
+	seg_value_function(&actual, SEG_FUNC_MONTH, value, &type, &e->clock);
+	return actual.tag == SEG_V_INT && actual.v.i == month;
+}
+
+static bool
+in_span(SegEval *e, const SegExpr *expr)
+{
+	const SegValue *value = eval(e, expr->args[0]);
+	const SegEvalSpan *span;
+	TimestampTz moment;
+	DateADT		day;
+
+	if (value->tag == SEG_V_MISSING)
+		return false;
+	span = span_of(e, expr);
+	if (span->month != 0)
+		return in_month(e, value, span->month);
+	if (!span->valid)
+		return false;
+	if (expr->op == SEG_X_ANNIVERSARY_WITHIN || expr->op == SEG_X_ANNIVERSARY_DURING)
+		return seg_value_day(value, &e->clock, &day) && seg_clock_anniversary(day, span->first, span->last);
+	return seg_value_moment(value, &e->clock, &moment) &&
+		moment >= span->moments.start && moment < span->moments.end;
+}
+
+static bool
+condition(SegEval *e, const SegExpr *expr)
+{
+	const SegValue *value;
+
+	switch (expr->op)
+	{
+		case SEG_X_AND:
+			return !any_arg(e, expr, false);
+		case SEG_X_OR:
+			return any_arg(e, expr, true);
+		case SEG_X_NOT:
+			return !seg_eval_condition(e, expr->args[0]);
+		case SEG_X_TRUTH:
+			value = eval(e, expr->args[0]);
+			return value->tag == SEG_V_BOOL && value->v.b;
+		case SEG_X_COMPARE:
+			return compare(e, expr);
+		case SEG_X_IN:
+			return in_elements(e, expr, eval(e, expr->args[0]));
+		case SEG_X_LIKE:
+		case SEG_X_ILIKE:
+		case SEG_X_MATCHES:
+		case SEG_X_STARTS:
+		case SEG_X_ENDS:
+		case SEG_X_CONTAINS:
+			return text_predicate(e, expr);
+		case SEG_X_HAS_ANY:
+			return has_any(e, expr);
+		case SEG_X_HAS_ALL:
+			return has_all(e, expr);
+		case SEG_X_IS_NULL:
+			return eval(e, expr->args[0])->tag == SEG_V_MISSING;
+		case SEG_X_IS_EMPTY:
+			return is_empty(eval(e, expr->args[0]));
+		case SEG_X_MEMBER_OF:
+			return e->reader.member_of(e->reader.arg, expr->detail, e->scopes[SEG_SCOPE_MEMBER].row);
+		default:
+			return in_span(e, expr);
+	}
+}
+
+/* Values. */
+
+/* The first that is not missing; a day among moments is its local midnight. */
+static void
+coalesce(SegEval *e, const SegExpr *expr, SegValue *out)
+{
+	seg_value_missing(out);
+	for (int i = 0; i < expr->nargs && out->tag == SEG_V_MISSING; i++)
+		*out = *eval(e, expr->args[i]);
+	if (out->tag == SEG_V_WHOLE_DAY)
+		out->tag = SEG_V_DAY;
+	if (out->tag == SEG_V_DAY && expr->type.type == SEG_T_MOMENT)
+	{
+		out->tag = SEG_V_MOMENT;
+		if (!seg_clock_day_start(&e->clock, (DateADT) out->v.i, &out->v.i))
+			seg_value_missing(out);
+	}
+}
+
+static void
+compute(SegEval *e, const SegExpr *expr, SegValue *out)
+{
+	switch (expr->op)
+	{
+		case SEG_X_CONST:
+			*out = expr->constant;
+			break;
+		case SEG_X_CLOCK:
+			seg_value_from_literal(out, expr->node, &e->clock);
+			break;
+		case SEG_X_COLUMN:
+			e->reader.column(e->reader.arg, list_nth(e->program->relations, expr->relation),
+							 e->scopes[expr->scope].row, expr->column, out);
+			break;
+		case SEG_X_ARITH:
+			seg_value_arith(out, expr->detail, eval(e, expr->args[0]), eval(e, expr->args[1]), &e->clock);
+			break;
+		case SEG_X_NEGATE:
+			seg_value_negate(out, eval(e, expr->args[0]));
+			break;
+		case SEG_X_FUNCTION:
+			if (expr->detail == SEG_FUNC_COALESCE)
+				coalesce(e, expr, out);
+			else
+				seg_value_function(out, expr->detail, eval(e, expr->args[0]), &expr->args[0]->type, &e->clock);
+			break;
+		case SEG_X_AGGREGATE:
+			*out = *seg_fold_value(e, expr->fold, expr->item);
+			break;
+		default:
+			{
+				bool		holds = condition(e, expr);
+
+				out->tag = SEG_V_BOOL;
+				out->v.b = holds;
+			}
+	}
+}

@@ -1,0 +1,312 @@
+/*
+ * eval_fold.c
+ *		Folds: one walk over the rows of a source answers all its aggregates.
+ *
+ * A fold is walked when the first of its aggregates is asked for, and its answers stay
+ * good until a row that it depends on changes.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "lib/qunique.h"
+#include "miscadmin.h"
+#include "utils/datum.h"
+#include "utils/memutils.h"
+
+#include "eval_fold.h"
+
+typedef struct SegAccumulator
+{
+	int64		count;			/* rows, or values that are not missing */
+	SegValue	best;			/* SUM, AVG, MIN, MAX so far */
+	bool		failed;			/* SUM overflowed */
+	SegValue   *values;			/* COUNT_DISTINCT: all of them */
+	int64		room;
+	SegValue	result;
+} SegAccumulator;
+
+struct SegFoldState
+{
+	uint64		stamp;			/* of the outer row that the results are for */
+	SegAccumulator *items;
+};
+
+SegFoldState *
+seg_folds_begin(const SegProgram *program)
+{
+	int			nfolds = list_length(program->folds);
+	SegFoldState *states = palloc0(sizeof(SegFoldState) * Max(nfolds, 1));
+
+	for (int i = 0; i < nfolds; i++)
+	{
+		SegFold    *fold = list_nth(program->folds, i);
+
+		states[i].items = palloc0(sizeof(SegAccumulator) * list_length(fold->items));
+	}
+	return states;
+}
+
+/* A value that outlives its row. */
+static void
+keep(SegValue *out, const SegValue *value, const SegCompareHow *how)
+{
+	*out = *value;
+	switch (value->tag)
+	{
+		case SEG_V_TEXT:
+			out->v.s = memcpy(palloc(value->len + 1), value->v.s, value->len);
+			break;
+		case SEG_V_NUMERIC:
+			out->v.n = DatumGetNumericCopy(NumericGetDatum(value->v.n));
+			break;
+		case SEG_V_DURATION:
+			{
+				Interval   *span = palloc(sizeof(Interval));
+
+				*span = *value->v.span;
+				out->v.span = span;
+			}
+			break;
+		case SEG_V_OTHER:
+			if (how->other != NULL)
+				out->v.d = datumCopy(value->v.d, how->other->typbyval, how->other->typlen);
+			break;
+		default:
+			break;
+	}
+}
+
+static bool
+is_summable(const SegValue *value)
+{
+	return value->tag == SEG_V_INT || value->tag == SEG_V_NUMERIC ||
+		value->tag == SEG_V_FLOAT || value->tag == SEG_V_DURATION;
+}
+
+static void
+add_to_sum(SegEval *e, SegAccumulator *acc, const SegFoldItem *item, const SegValue *value)
+{
+	SegValue	sum;
+
+	if (!is_summable(value))
+		return;
+	acc->count++;
+	if (acc->count == 1)
+		keep(&acc->best, value, &item->how);
+	else if (!acc->failed)
+	{
+		seg_value_arith(&sum, SEG_NODE_ADD, &acc->best, value, &e->clock);
+		acc->failed = sum.tag == SEG_V_MISSING;
+		acc->best = sum;
+	}
+}
+
+static void
+add_to_extreme(SegEval *e, SegAccumulator *acc, const SegFoldItem *item, const SegValue *value)
+{
+	SegCompareHow how = item->how;
+	int			order;
+
+	how.clock = &e->clock;
+	if (value->tag == SEG_V_LIST || value->tag == SEG_V_OBJECT)
+		return;
+	if (acc->count++ > 0)
+	{
+		order = seg_value_order(value, &acc->best, &how);
+		if (item->kind == SEG_FOLD_MIN ? order >= 0 : order <= 0)
+			return;
+	}
+	keep(&acc->best, value, &item->how);
+}
+
+static void
+add_to_distinct(SegAccumulator *acc, const SegFoldItem *item, const SegValue *value)
+{
+	if (value->tag == SEG_V_LIST || value->tag == SEG_V_OBJECT)
+		return;
+	if (acc->count == acc->room)
+	{
+		acc->room = Max(acc->room * 2, 16);
+		acc->values = acc->count == 0 ? palloc(sizeof(SegValue) * acc->room) :
+			repalloc_huge(acc->values, sizeof(SegValue) * acc->room);
+	}
+	keep(&acc->values[acc->count++], value, &item->how);
+}
+
+/* One row.  Returns whether further rows can still change the answer. */
+static bool
+accumulate(SegEval *e, const SegFoldItem *item, SegAccumulator *acc, MemoryContext outer)
+{
+	const SegValue *value;
+	MemoryContext caller;
+
+	if (item->kind == SEG_FOLD_EXISTS && acc->count > 0)
+		return false;
+	if ((item->window != NULL && !seg_eval_condition(e, item->window)) ||
+		(item->where != NULL && !seg_eval_condition(e, item->where)))
+		return true;
+	if (item->measure == NULL)
+	{
+		acc->count++;
+		return item->kind != SEG_FOLD_EXISTS;
+	}
+	value = seg_eval_value(e, item->measure);
+	if (value->tag == SEG_V_MISSING)
+		return true;
+	caller = MemoryContextSwitchTo(outer);
+	if (item->kind == SEG_FOLD_COUNT_DISTINCT)
+		add_to_distinct(acc, item, value);
+	else if (item->kind == SEG_FOLD_SUM || item->kind == SEG_FOLD_AVG)
+		add_to_sum(e, acc, item, value);
+	else
+		add_to_extreme(e, acc, item, value);
+	MemoryContextSwitchTo(caller);
+	return true;
+}
+
+static int
+order_values(const void *a, const void *b, void *how)
+{
+	return seg_value_order(a, b, how);
+}
+
+static int64
+count_distinct(SegEval *e, SegAccumulator *acc, const SegFoldItem *item)
+{
+	SegCompareHow how = item->how;
+
+	how.clock = &e->clock;
+	qsort_arg(acc->values, acc->count, sizeof(SegValue), order_values, &how);
+	return qunique_arg(acc->values, acc->count, sizeof(SegValue), order_values, &how);
+}
+
+/* Nothing sums up to 0, of the kind that the measure is. */
+static void
+empty_sum(SegValue *out, const SegFoldItem *item)
+{
+	static const Interval none = {0};
+
+	if (item->measure->type.type == SEG_T_DURATION)
+	{
+		out->tag = SEG_V_DURATION;
+		out->v.span = &none;
+	}
+	else
+	{
+		out->tag = SEG_V_INT;
+		out->v.i = 0;
+	}
+}
+
+static void
+finish(SegEval *e, const SegFoldItem *item, SegAccumulator *acc)
+{
+	SegValue	count = {.tag = SEG_V_INT,.v.i = acc->count};
+
+	switch (item->kind)
+	{
+		case SEG_FOLD_EXISTS:
+			acc->result.tag = SEG_V_BOOL;
+			acc->result.v.b = acc->count > 0;
+			break;
+		case SEG_FOLD_COUNT:
+			acc->result = count;
+			break;
+		case SEG_FOLD_COUNT_DISTINCT:
+			acc->result = count;
+			acc->result.v.i = acc->count > 1 ? count_distinct(e, acc, item) : acc->count;
+			break;
+		case SEG_FOLD_SUM:
+			if (acc->count == 0)
+				empty_sum(&acc->result, item);
+			else
+				acc->result = acc->best;
+			break;
+		case SEG_FOLD_AVG:
+			if (acc->count == 0 || acc->failed)
+				seg_value_missing(&acc->result);
+			else
+				seg_value_arith(&acc->result, SEG_NODE_DIVIDE, &acc->best, &count, &e->clock);
+			break;
+		case SEG_FOLD_MIN:
+		case SEG_FOLD_MAX:
+			if (acc->count == 0)
+				seg_value_missing(&acc->result);
+			else
+				acc->result = acc->best;
+			break;
+	}
+}
+
+/* Is the row a child of the row in the fold's parent scope? */
+static bool
+is_child(SegEval *e, const SegFold *fold, const SegRelation *relation, const void *row, const SegValue *parent)
+{
+	const SegRelation *parents;
+	const SegColumn *column;
+	SegCompareHow how;
+	SegValue	reference;
+
+	if (fold->parent_scope == SEG_SCOPE_MEMBER)
+		return true;
+	parents = list_nth(e->program->relations, fold->parent_relation);
+	column = list_nth(parents->columns, fold->parent_column);
+	how = (SegCompareHow) {.other = column->type.other,.clock = &e->clock};
+	e->reader.column(e->reader.arg, relation, row, fold->child_column, &reference);
+	return seg_value_equal(&reference, parent, &how);
+}
+
+static void
+walk(SegEval *e, const SegFold *fold, SegFoldState *state, MemoryContext outer)
+{
+	const SegRelation *relation = list_nth(e->program->relations, fold->relation);
+	SegValue	parent;
+	const void **rows;
+	int			nrows;
+
+	if (fold->parent_scope > SEG_SCOPE_MEMBER)
+		e->reader.column(e->reader.arg, list_nth(e->program->relations, fold->parent_relation),
+						 e->scopes[fold->parent_scope].row, fold->parent_column, &parent);
+	nrows = e->reader.rows(e->reader.arg, e->program, fold->relation, fold->parent_scope,
+						   e->scopes[fold->parent_scope].row, &rows);
+	for (int i = 0; i < nrows; i++)
+	{
+		bool		open = false;
+		int			n = 0;
+		ListCell   *lc;
+
+		CHECK_FOR_INTERRUPTS();
+		seg_eval_row(e, fold->scope, rows[i]);
+		if (!is_child(e, fold, relation, rows[i], &parent) ||
+			(fold->filter != NULL && !seg_eval_condition(e, fold->filter)))
+			continue;
+		foreach(lc, fold->items)
+			open |= accumulate(e, lfirst(lc), &state->items[n++], outer);
+		if (!open)
+			break;
+	}
+}
+
+const SegValue *
+seg_fold_value(SegEval *e, int foldno, int item)
+{
+	SegFold    *fold = list_nth(e->program->folds, foldno);
+	SegFoldState *state = &e->folds[foldno];
+	SegEvalScope *outer = &e->scopes[fold->depth];
+	MemoryContext caller;
+	int			n = 0;
+	ListCell   *lc;
+
+	if (state->stamp != outer->stamp)
+	{
+		memset(state->items, 0, sizeof(SegAccumulator) * list_length(fold->items));
+		caller = MemoryContextSwitchTo(outer->context);
+		walk(e, fold, state, outer->context);
+		foreach(lc, fold->items)
+			finish(e, lfirst(lc), &state->items[n++]);
+		MemoryContextSwitchTo(caller);
+		state->stamp = outer->stamp;
+	}
+	return &state->items[item].result;
+}

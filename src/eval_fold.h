@@ -1,0 +1,60 @@
+/*
+ * eval_fold.h
+ *		What eval.c and eval_fold.c share: the state of an evaluation.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_EVAL_FOLD_H
+#define SEG_EVAL_FOLD_H
+
+#include "postgres.h"
+
+#include "program.h"
+
+/* Scopes below the rows of folds. */
+#define SEG_SCOPE_RUN		(-1)	/* what is the same for all members */
+#define SEG_SCOPE_MEMBER	0
+
+typedef struct SegEvalScope
+{
+	const void *row;
+	uint64		stamp;			/* of the current row; never used twice */
+	MemoryContext context;		/* lives as long as the row is current */
+} SegEvalScope;
+
+/* What a WITHIN or DURING covers in this run. */
+typedef struct SegEvalSpan
+{
+	uint64		stamp;
+	bool		valid;			/* false: out of the calendar, covers nothing */
+	int			month;			/* not 0: this month of any year */
+	SegSpan		moments;
+	DateADT		first;			/* for anniversaries: whole days, both included */
+	DateADT		last;
+} SegEvalSpan;
+
+typedef struct SegFoldState SegFoldState;
+
+struct SegEval
+{
+	const SegProgram *program;
+	SegReader	reader;
+	SegClock	clock;
+	SegValue   *memo;			/* by expression id, with the stamps they hold for */
+	uint64	   *stamps;
+	SegEvalSpan *spans;			/* by expression id */
+	SegEvalScope *scopes;		/* from SEG_SCOPE_RUN on */
+	uint64		last_stamp;
+	SegFoldState *folds;
+};
+
+/* eval.c */
+extern const SegValue *seg_eval_value(SegEval *e, const SegExpr *expr);
+extern bool seg_eval_condition(SegEval *e, const SegExpr *expr);
+extern void seg_eval_row(SegEval *e, int scope, const void *row);
+
+/* eval_fold.c */
+extern SegFoldState *seg_folds_begin(const SegProgram *program);
+extern const SegValue *seg_fold_value(SegEval *e, int fold, int item);
+
+#endif							/* SEG_EVAL_FOLD_H */
