@@ -34,7 +34,7 @@ seg_eval_begin(const SegProgram *program, const SegReader *reader, TimestampTz n
 	e->memo = palloc0(sizeof(SegValue) * nexprs);
 	e->stamps = palloc0(sizeof(uint64) * nexprs);
 	e->spans = palloc0(sizeof(SegEvalSpan) * nexprs);
-	e->scopes = palloc0(sizeof(SegEvalScope) * (program->nscopes + 1)) + sizeof(SegEvalScope);
+	e->scopes = (SegEvalScope *) palloc0(sizeof(SegEvalScope) * (program->nscopes + 1)) + 1;
 	for (int i = -1; i < program->nscopes; i++)
 		e->scopes[i].context = AllocSetContextCreate(CurrentMemoryContext, "segments scope",
 													 ALLOCSET_DEFAULT_SIZES);
@@ -402,6 +402,12 @@ compute(SegEval *e, const SegExpr *expr, SegValue *out)
 		case SEG_X_COLUMN:
 			e->reader.column(e->reader.arg, list_nth(e->program->relations, expr->relation),
 							 e->scopes[expr->scope].row, expr->column, out);
+			if (out->tag == SEG_V_ABSENT)
+			{
+				seg_value_missing(out);
+				if (expr->nargs > 0)
+					*out = *eval(e, expr->args[0]);
+			}
 			break;
 		case SEG_X_ARITH:
 			seg_value_arith(out, expr->detail, eval(e, expr->args[0]), eval(e, expr->args[1]), &e->clock);

@@ -248,7 +248,7 @@ is_child(SegEval *e, const SegFold *fold, const SegRelation *relation, const voi
 	SegCompareHow how;
 	SegValue	reference;
 
-	if (fold->parent_scope == SEG_SCOPE_MEMBER)
+	if (fold->parent_scope == SEG_SCOPE_MEMBER || fold->parent_column < 0)
 		return true;
 	parents = list_nth(e->program->relations, fold->parent_relation);
 	column = list_nth(parents->columns, fold->parent_column);
@@ -264,12 +264,13 @@ walk(SegEval *e, const SegFold *fold, SegFoldState *state, MemoryContext outer)
 	SegValue	parent;
 	const void **rows;
 	int			nrows;
+	bool		of_row = fold->parent_scope > SEG_SCOPE_MEMBER;
 
-	if (fold->parent_scope > SEG_SCOPE_MEMBER)
+	if (of_row && fold->parent_column >= 0)
 		e->reader.column(e->reader.arg, list_nth(e->program->relations, fold->parent_relation),
 						 e->scopes[fold->parent_scope].row, fold->parent_column, &parent);
-	nrows = e->reader.rows(e->reader.arg, e->program, fold->relation, fold->parent_scope,
-						   e->scopes[fold->parent_scope].row, &rows);
+	nrows = e->reader.rows(e->reader.arg, e->program, fold->relation, e->scopes[SEG_SCOPE_MEMBER].row,
+						   of_row ? e->scopes[fold->parent_scope].row : NULL, &rows);
 	for (int i = 0; i < nrows; i++)
 	{
 		bool		open = false;

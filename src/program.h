@@ -9,7 +9,8 @@
  *
  * Relations are what rows come from: relation 0 is the population (or the document),
  * the others are the sources that some rule reads.  A relation lists the columns that
- * are read of it, those of its lookups among them.
+ * are read of it, those of its lookups among them.  In a document every name is a path
+ * and every source an array of objects, whose moments are under the key "at".
  *
  * A fold is one walk over the rows of a source, for one member or for one outer row.  All
  * aggregates and quantifiers over the same rows at the same place share it.
@@ -28,6 +29,7 @@
 
 #include "postgres.h"
 
+#include "access/tupdesc.h"
 #include "nodes/pg_list.h"
 
 #include "clock.h"
@@ -51,7 +53,7 @@ typedef struct SegColumn
 	int		   *lookups;		/* from the relation outwards */
 	const char *name;			/* column; for EXPRESSION the SQL; NULL for a document as a whole */
 	int			source;			/* of MOMENT: whose "at" it is (index in sources) */
-	AttrNumber	attnum;			/* column number, where the row itself is at hand */
+	AttrNumber	attnum;			/* column number of a row bound by seg_bind_row */
 	int			npath;			/* keys into a json value */
 	const char **path;
 	SegTypeInfo type;			/* what arrives at the end of the path */
@@ -70,7 +72,8 @@ typedef enum SegExprOp
 	/* values */
 	SEG_X_CONST,				/* constant */
 	SEG_X_CLOCK,				/* node: NOW, TODAY ..., AGO, START OF; fixed for a run */
-	SEG_X_COLUMN,				/* scope, relation, column */
+	SEG_X_COLUMN,				/* scope, relation, column; (fallback) of documents: the value where the
+								 * row has no such key */
 	SEG_X_ARITH,				/* (a, b) detail: SegNodeKind */
 	SEG_X_NEGATE,				/* (a) */
 	SEG_X_FUNCTION,				/* (a ...) detail: SegFunction */
@@ -95,6 +98,7 @@ typedef struct SegExpr
 	SegExprOp	op;
 	int			id;				/* its number in the program */
 	int			depth;			/* innermost scope read; -1: none, the same for all members */
+	uint32		reads;			/* all scopes read, a bit each */
 	int			detail;
 	SegTypeInfo type;			/* SEG_T_BOOL for conditions */
 	const SegNode *node;		/* where op says so; always in memory of the program */
@@ -129,7 +133,8 @@ typedef struct SegFold
 {
 	int			relation;		/* index in program->relations */
 	int			parent_scope;	/* 0: all rows of the member; else: the rows whose parent is the row in that scope */
-	int			parent_column;	/* where parent_scope > 0: the SELF column in the parent's relation, */
+	int			parent_relation;	/* where parent_scope > 0: the relation of the row there, */
+	int			parent_column;	/* its SELF column, (-1 in documents, whose rows hold their rows) */
 	int			child_column;	/* and the PARENT column in this one */
 	int			scope;			/* where its rows are */
 	int			depth;			/* innermost outer scope that its items read; at least parent_scope */
@@ -147,6 +152,7 @@ typedef struct SegProgram
 	List	   *folds;			/* of SegFold * */
 	int			nrules;
 	SegExpr   **rules;			/* the condition of each rule, as given */
+	List	   *notices;		/* of char *: legal but surprising */
 } SegProgram;
 
 /*
@@ -168,12 +174,19 @@ typedef struct SegReader
 {
 	void	   *arg;
 
-	/* a column of a row; row is what eval was given for a member or what rows() returned */
+	/*
+	 * A column of a row; row is what eval was given for a member or what rows() returned.
+	 * Gives SEG_V_ABSENT where a document lacks the key.
+	 */
 	void		(*column) (void *arg, const SegRelation *relation, const void *row, int column, SegValue *out);
 
-	/* all rows of a relation for the current member; the array stays until the next member */
+	/*
+	 * All rows of a relation for the current member; the array stays until the next member.
+	 * parent: NULL, or the row whose rows are meant.  A document gives those; a table may
+	 * give all of the member's, the evaluator compares the reference.
+	 */
 	int			(*rows) (void *arg, const SegProgram *program, int relation, const void *member,
-						 const void ***rows);
+						 const void *parent, const void ***rows);
 
 	/* is the current member among the stored members of a segment? */
 	bool		(*member_of) (void *arg, int32 segment, const void *member);

@@ -28,7 +28,7 @@
 #include "value.h"
 
 static SegType scalar_type(Oid typid);
-static SegOtherType *other_type(Oid typid);
+static void take_other_type(SegTypeInfo *info, Oid typid);
 
 /*
  * What a type is to us.  The caller gives the collation of the column.
@@ -53,7 +53,7 @@ seg_type_lookup(SegTypeInfo *info, Oid typid, Oid collation)
 	else
 		info->type = scalar_type(typid);
 	if ((OidIsValid(elem) ? info->elem : info->type) == SEG_T_OTHER)
-		info->other = other_type(OidIsValid(elem) ? elem : typid);
+		take_other_type(info, OidIsValid(elem) ? elem : typid);
 }
 
 static SegType
@@ -92,30 +92,39 @@ scalar_type(Oid typid)
 	return OidIsValid(lookup_type_cache(typid, TYPECACHE_CMP_PROC)->cmp_proc) ? SEG_T_OTHER : SEG_T_OPAQUE;
 }
 
-static SegOtherType *
-other_type(Oid typid)
+static bool
+is_citext(Oid typid)
+{
+	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(typid));
+	Form_pg_type type;
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for type %u", typid);
+	type = (Form_pg_type) GETSTRUCT(tuple);
+	result = type->typcategory == TYPCATEGORY_STRING && strcmp(NameStr(type->typname), "citext") == 0;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/* A type outside our list: one that compares by its btree operators, or citext. */
+static void
+take_other_type(SegTypeInfo *info, Oid typid)
 {
 	TypeCacheEntry *entry = lookup_type_cache(typid, TYPECACHE_CMP_PROC_FINFO);
 	SegOtherType *other = palloc0(sizeof(SegOtherType));
-	char		category;
-	bool		preferred;
-	HeapTuple	tuple;
 
 	other->typid = typid;
 	other->typlen = entry->typlen;
 	other->typbyval = entry->typbyval;
 	other->typalign = entry->typalign;
 	fmgr_info(entry->cmp_proc_finfo.fn_oid, &other->compare);
-
-	get_type_category_preferred(typid, &category, &preferred);
-	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(typid));
-	if (HeapTupleIsValid(tuple))
-	{
-		other->is_citext = category == TYPCATEGORY_STRING &&
-			strcmp(NameStr(((Form_pg_type) GETSTRUCT(tuple))->typname), "citext") == 0;
-		ReleaseSysCache(tuple);
-	}
-	return other;
+	other->is_citext = is_citext(typid);
+	info->other = other;
+	if (other->is_citext && info->type == SEG_T_LIST)
+		info->elem = SEG_T_TEXT;
+	else if (other->is_citext)
+		info->type = SEG_T_TEXT;
 }
 
 static void
@@ -542,8 +551,8 @@ iso_time(const char **s, const char *end, int64 *usecs)
 }
 
 /* A day gives a DAY, a moment a MOMENT, anything else false. */
-static bool
-value_from_iso(const SegValue *iso, const SegClock *clock, SegValue *out)
+bool
+seg_value_from_iso(SegValue *out, const SegValue *iso, const SegClock *clock)
 {
 	const char *s = iso->v.s;
 	const char *end = s + iso->len;
@@ -591,7 +600,7 @@ seg_value_moment(const SegValue *value, const SegClock *clock, TimestampTz *mome
 		case SEG_V_WHOLE_DAY:
 			return seg_clock_day_start(clock, (DateADT) value->v.i, moment);
 		case SEG_V_TEXT:
-			return value_from_iso(value, clock, &parsed) && seg_value_moment(&parsed, clock, moment);
+			return seg_value_from_iso(&parsed, value, clock) && seg_value_moment(&parsed, clock, moment);
 		default:
 			return false;
 	}
@@ -611,7 +620,7 @@ seg_value_day(const SegValue *value, const SegClock *clock, DateADT *day)
 			*day = (DateADT) value->v.i;
 			return true;
 		case SEG_V_TEXT:
-			return value_from_iso(value, clock, &parsed) && seg_value_day(&parsed, clock, day);
+			return seg_value_from_iso(&parsed, value, clock) && seg_value_day(&parsed, clock, day);
 		default:
 			return false;
 	}
@@ -706,9 +715,9 @@ seg_value_compare(const SegValue *a, const SegValue *b, const SegCompareHow *how
 	if (is_time(a) && is_time(b))
 		return compare_times(a, b, how->clock, result);
 	if (a->tag == SEG_V_TEXT && is_time(b))
-		return value_from_iso(a, how->clock, &parsed) && compare_times(&parsed, b, how->clock, result);
+		return seg_value_from_iso(&parsed, a, how->clock) && compare_times(&parsed, b, how->clock, result);
 	if (is_time(a) && b->tag == SEG_V_TEXT)
-		return value_from_iso(b, how->clock, &parsed) && compare_times(a, &parsed, how->clock, result);
+		return seg_value_from_iso(&parsed, b, how->clock) && compare_times(a, &parsed, how->clock, result);
 	if (a->tag != b->tag)
 		return false;
 	switch (a->tag)

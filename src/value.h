@@ -43,14 +43,14 @@ typedef enum SegType
 	SEG_T_JSON					/* json, jsonb: what it is shows at run time */
 } SegType;
 
-/* For SEG_T_OTHER (and lists of it): how two Datums compare. */
+/* For SEG_T_OTHER (and lists of it): how two Datums compare.  For citext: that it is. */
 typedef struct SegOtherType
 {
 	Oid			typid;
 	int16		typlen;
 	bool		typbyval;
 	char		typalign;
-	bool		is_citext;		/* text predicates fold case */
+	bool		is_citext;		/* SEG_T_TEXT whose comparisons and predicates fold case */
 	FmgrInfo	compare;		/* btree support function 1 */
 } SegOtherType;
 
@@ -68,6 +68,7 @@ typedef struct SegTypeInfo
 typedef enum SegTag
 {
 	SEG_V_MISSING,
+	SEG_V_ABSENT,				/* missing, and not even there: no such key (seen by eval.c only) */
 	SEG_V_BOOL,
 	SEG_V_INT,
 	SEG_V_NUMERIC,
@@ -150,6 +151,9 @@ extern bool seg_value_equal(const SegValue *a, const SegValue *b, const SegCompa
 
 /* A total order for sorting and DISTINCT, missing values last. */
 extern int	seg_value_order(const SegValue *a, const SegValue *b, const SegCompareHow *how);
+
+/* An ISO 8601 text as a DAY or a MOMENT; false if it is neither. */
+extern bool seg_value_from_iso(SegValue *out, const SegValue *iso, const SegClock *clock);
 
 /* The moment that a MOMENT, a DAY (its local midnight) or an ISO text is; false if none. */
 extern bool seg_value_moment(const SegValue *value, const SegClock *clock, TimestampTz *moment);
