@@ -4,7 +4,7 @@
 #	test/cluster.sh COMMAND...	runs COMMAND beside it
 #	. test/cluster.sh		for start_cluster alone
 #
-# PG_CONFIG names the PostgreSQL to use. Nothing is installed there: PostgreSQL
+# PG_CONFIG names the PostgreSQL to use (the command finds one itself). Nothing is installed there: PostgreSQL
 # finds its files relative to the server program, so a directory with copies of
 # the programs and links to everything else is an installation of its own, and
 # "make install" goes into that. It needs no root, works for every version, and
@@ -34,7 +34,8 @@ start_cluster() {
 
 	private_installation || return
 	unset MAKEFLAGS MFLAGS MAKELEVEL
-	make --no-print-directory install PG_CONFIG="$PG_CONFIG" || return
+	make --no-print-directory -C "$(dirname "${BASH_SOURCE[0]}")/.." install \
+		PG_CONFIG="$PG_CONFIG" || return
 
 	mkdir "$CLUSTER_DIR/server"
 	if [ -n "$CLUSTER_RUNAS" ]; then
@@ -107,6 +108,7 @@ stop_cluster() {
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+	PG_CONFIG=$("$(dirname "$0")/setup.sh" server) || exit
 	start_cluster >&2 || exit
 	"$@"
 fi

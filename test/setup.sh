@@ -1,8 +1,9 @@
 #!/bin/bash
-# setup.sh check|demo|lint
+# setup.sh check|server|lint
 #
-# Sees to it that everything the task needs is on this machine, and prints the
-# path of the pg_config to use. Everything else it has to say goes to stderr.
+# Sees to it that everything the task needs is on this machine (server: what it
+# takes to build the extension and start a server with it, which the others need
+# too), and prints the path of the pg_config to use. Everything else it has to say goes to stderr.
 #
 # PG_CONFIG in the environment chooses a PostgreSQL; otherwise it is the newest
 # of the distribution's that has server headers, else the one on PATH. What is

@@ -1,0 +1,28 @@
+#!/bin/bash
+# demo.sh: builds the extension and shows what it does, on a shop in a
+# throw-away server. CUSTOMERS in the environment sets the shop's size.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. test/cluster.sh
+
+log=$PWD/tmp_check/log
+mkdir -p "$log"
+
+# quietly NAME COMMAND...: is heard only if it fails
+quietly() {
+	local name=$1
+	shift
+	"$@" >"$log/$name.log" 2>&1 && return
+	tail -n 40 "$log/$name.log"
+	exit 1
+}
+
+unset MAKEFLAGS MFLAGS MAKELEVEL
+PG_CONFIG=$(test/setup.sh server) || exit 1
+export PG_CONFIG
+quietly build make -j"$(nproc 2>/dev/null || echo 1)" PG_CONFIG="$PG_CONFIG"
+quietly cluster start_cluster
+createdb shop
+export PGDATABASE=shop
+quietly shop psql -Xq -v ON_ERROR_STOP=1 -v customers="${CUSTOMERS:-50000}" -f test/shop.sql
+psql -Xq -f test/demo.sql && echo "From nothing to here: $SECONDS seconds. The server is gone again."

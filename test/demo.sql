@@ -1,0 +1,183 @@
+-- demo.sql: a tour of the extension over the shop of shop.sql, to be read.
+\set ON_ERROR_STOP on
+\set QUIET on
+\pset footer off
+\pset null ''
+SET search_path = shop, pg_catalog;
+SET datestyle = iso;
+
+CREATE EXTENSION segments;
+
+\echo
+\echo '1. A shop'
+\echo '========='
+\echo
+SELECT what, to_char(count, '999,999') AS rows, remark
+FROM (VALUES
+	(1, 'customers', (SELECT count(*) FROM customer), 'with tags, a birth date, a city'),
+	(2, 'orders', (SELECT count(*) FROM orders), 'of a product, by some service'),
+	(3, 'tickets', (SELECT count(*) FROM ticket), 'opened with our support'))
+	AS t (nr, what, count, remark)
+ORDER BY nr;
+
+\echo '2. Tell the extension what belongs together'
+\echo '==========================================='
+\echo
+\set ECHO queries
+SELECT segments.create_population('customers', 'customer');
+SELECT segments.add_source('customers', 'orders', 'orders', key => 'customer_id', at => 'placed_at');
+SELECT segments.add_source('customers', 'tickets', 'ticket', key => 'customer_id', at => 'opened_at');
+SELECT segments.add_lookup('customers', 'city', 'city', key => 'city_id');
+SELECT segments.add_lookup('customers', 'product', 'product', key => 'product_id', of => 'orders');
+\set ECHO none
+
+\echo
+\echo '3. Say who is meant'
+\echo '==================='
+\echo
+\echo 'SELECT segments.create_segment(name, rule), sixteen times:'
+\echo
+
+-- Creates a segment and says so in two lines.
+CREATE FUNCTION pg_temp.create_segment(name text, rule text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	start timestamptz := clock_timestamp();
+	members bigint := segments.create_segment(name, rule::segments.segment_rule);
+BEGIN
+	RETURN format(E'%-20s %s\n%20s %s of 100, %s customers, %s ms\n', name,
+		replace(rule, E'\n', E'\n' || repeat(' ', 21)), '',
+		to_char(100.0 * members / (SELECT count(*) FROM shop.customer), 'FM990.0'),
+		to_char(members, 'FM999,990'),
+		round(1000 * extract(epoch FROM clock_timestamp() - start)));
+END $$;
+
+CREATE TEMP TABLE wanted (nr int GENERATED ALWAYS AS IDENTITY, name text, rule text);
+INSERT INTO wanted (name, rule) VALUES
+	('express regulars',
+	 'count(orders within last 6 months where service = ''express'') > 5'),
+	('young and hurried',
+	 E'age(birth_date) between 20 and 30\nand exists(orders where service = ''express'')'),
+	('northern gold',
+	 E'city.region = ''North''\nand sum(orders.total within last 1 year) >= 1000'),
+	('VIP truckers',
+	 E'tags has ''VIP'' and exists(orders\n    where product.department = ''Accessories'' and product.name = ''TRUCK'')'),
+	('lapsed',
+	 'count(orders) >= 3 and not exists(orders within last 6 months)'),
+	('first-time buyers',
+	 'count(orders) = 1 and exists(orders within last 30 days)'),
+	('just looking',
+	 'not exists(orders) and signed_up_at >= 60 days ago'),
+	('birthday soon',
+	 'anniversary of birth_date within next 30 days'),
+	('new to support',
+	 E'exists(tickets within last 14 days)\nand not exists(tickets before 14 days ago)'),
+	('kept waiting',
+	 E'exists(tickets\n    where status in (''open'', ''pending'') and opened_at < 3 days ago)'),
+	('all-rounders',
+	 'count(distinct product.department from orders within last 1 year) = 5'),
+	('good last quarter',
+	 'sum(orders.total during last quarter) >= 500'),
+	('always content',
+	 'count(tickets) >= 2 and every(tickets satisfies rating >= 4)'),
+	('business basket',
+	 'tags has ''business'' and avg(orders.total) > 200'),
+	('may be mailed',
+	 E'newsletter and email is not null\nand not tags has ''do not mail'''),
+	('win back',
+	 E'in segment ''lapsed'' and in segment ''may be mailed''\nand not in segment ''kept waiting''');
+
+\pset format unaligned
+\pset tuples_only on
+SELECT format('SELECT pg_temp.create_segment(%L, %L)', name, rule) FROM wanted ORDER BY nr
+\gexec
+\pset tuples_only off
+\pset format aligned
+
+\echo '4. The overview'
+\echo '==============='
+\echo
+\set ECHO queries
+SELECT * FROM segments.overview;
+\set ECHO none
+
+\echo
+\echo '5. Who they are'
+\echo '==============='
+\echo
+\set ECHO queries
+SELECT c.id, c.name, city.name AS city, c.tags
+FROM segments.members('express regulars') AS m
+JOIN customer c ON c.id = m
+JOIN city ON city.id = c.city_id
+ORDER BY c.id LIMIT 5;
+
+SELECT c.id, c.name FROM segments.members('express regulars') AS m
+JOIN customer c ON c.id = m ORDER BY c.id LIMIT 1 \gset
+
+SELECT segments.segments_of(:id) AS segments_of_the_first;
+\set ECHO none
+
+\echo
+\echo '6. Why the first of them is one of them'
+\echo '======================================='
+\echo
+\echo 'Every rule can be had as one plain query, which is also how it is tested:'
+\echo
+\set ECHO queries
+\pset format unaligned
+\pset tuples_only on
+SELECT segments.sql('count(orders within last 6 months where service = ''express'') > 5');
+\pset tuples_only off
+\pset format aligned
+
+SELECT placed_at::timestamptz(0), service, product.name AS product, total
+FROM orders JOIN product ON product.id = product_id
+WHERE customer_id = :id AND service = 'express' AND placed_at >= now() - interval '6 months'
+ORDER BY placed_at;
+\set ECHO none
+
+\echo
+\echo '7. Sets'
+\echo '======='
+\echo
+\set ECHO queries
+SELECT segments.cardinality(segments.as_set('lapsed') & segments.as_set('birthday soon')) AS both,
+	segments.cardinality(segments.as_set('lapsed') - segments.as_set('may be mailed')) AS out_of_reach;
+
+SELECT city.region, count(*) AS northern_or_not
+FROM segments.matching('tags has ''VIP'' and count(orders within last 90 days) = 0') AS m
+JOIN customer c ON c.id = m JOIN city ON city.id = c.city_id
+GROUP BY city.region ORDER BY city.region;
+\set ECHO none
+
+\echo
+\echo '8. A rule needs no table, only a document'
+\echo '========================================='
+\echo
+\set ECHO queries
+SELECT segments.segment_rule 'tags has ''VIP'' and sum(orders.total) > 100' OPERATOR(segments.@>)
+	'{"name": "Ada", "tags": ["VIP"], "orders": [{"total": 80}, {"total": 40}]}'::jsonb AS matches;
+\set ECHO none
+
+\echo
+\echo '9. And a slip of the pen'
+\echo '========================'
+\echo
+\set ON_ERROR_STOP off
+\set ECHO queries
+SELECT segments.create_segment('northerners', 'city.regoin = ''North''');
+SELECT segments.create_segment('weekly', 'count(orders last 7 days) > 1');
+\set ECHO none
+\set ON_ERROR_STOP on
+
+\echo
+\echo '10. All of them again, as everything stands now'
+\echo '==============================================='
+\echo
+\set ECHO queries
+\timing on
+SELECT segments.refresh('customers');
+\timing off
+\set ECHO none
+\echo
