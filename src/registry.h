@@ -2,9 +2,11 @@
  * registry.h
  *		Populations, sources, lookups, attributes and segments, as read from their tables.
  *
- * Everything is read in one go for a population, with the extension's rights and the
- * caller's snapshot, into the current memory context.  Nothing here checks whether the
- * caller may see it: that is the job of the functions declared at the end.
+ * Everything is read in one go for a population, whoever asks, with the active snapshot,
+ * into the current memory context.  Nothing that reads by name or id checks whether the
+ * caller may see it: that is the job of the functions declared at the end.  But names
+ * that are left out, and names in hints, are those of populations that the current
+ * user may read; so look names up before switching users.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -85,6 +87,7 @@ typedef struct SegSegment
 	int32		population;
 	char	   *name;
 	SegRule    *rule;
+	bool		everyone;		/* the whole population; made and dropped with it */
 	bool		active;			/* false: its members are frozen */
 	bool		built;			/* false: created with build => false and not refreshed since */
 	int64		members;		/* cardinality as stored */
@@ -94,24 +97,40 @@ typedef struct SegSegment
 extern SegPopulation *seg_population_get(const char *name);
 extern SegPopulation *seg_population_by_id(int32 id);
 
-/* All segments of a population, by name; and one, or NULL where missing_ok. */
+/* The same without sources, lookups and attributes: all that reading members takes. */
+extern SegPopulation *seg_population_get_bare(const char *name);
+extern SegPopulation *seg_population_bare_by_id(int32 id);
+
+/* Of SegPopulation *, bare, by id: those that the current user may read. */
+extern List *seg_populations_readable(void);
+
+/* Of SegSegment *, by name; and one, or NULL where missing_ok. */
 extern List *seg_segments_of_population(int32 population);
 extern SegSegment *seg_segment_get(int32 population, const char *name, bool missing_ok);
 
-/* A segment by name; population NULL: wherever the name is unambiguous. */
-extern SegSegment *seg_segment_resolve(const char *name, const char *population);
+/* The segment of everyone in each population; its name is taken. */
+#define SEG_EVERYONE	"everyone"
+
+/*
+ * A segment by name; population NULL: wherever the name is unambiguous.  What is missing or
+ * ambiguous is an error, or NULL where missing_ok.
+ */
+extern SegSegment *seg_segment_resolve(const char *name, const char *population, bool missing_ok);
 
 /*
  * Privileges.  Managing (definitions, ad hoc rules) needs the privileges of the
  * population's owner; reading needs SELECT on the population's key column.
  */
+extern bool seg_may_manage(const SegPopulation *population);
+extern bool seg_may_read(const SegPopulation *population);
 extern void seg_check_manage(const SegPopulation *population);
 extern void seg_check_read(const SegPopulation *population);
 
 /*
- * Switching users.  As the extension's owner our own tables are read and written, as the
- * population's owner the user's tables are read, in a security-restricted operation.
- * Both pin search_path.  Undone by seg_user_restore, and by transaction abort.
+ * Switching users.  As the extension's owner our own tables are written, as the
+ * population's owner the user's tables are read, in a security-restricted operation and in the
+ * population's time zone.  Both pin search_path.  Undone by seg_user_restore, and by
+ * transaction abort.
  */
 typedef struct SegUser
 {

@@ -1,0 +1,156 @@
+/*
+ * catalog.c
+ *		Reading the extension's own tables, row by row, through their indexes.
+ *
+ * Locks are kept to the end of the transaction, as those of a query are.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "catalog.h"
+
+#define SCHEMA	"segments"
+
+Oid
+seg_catalog_relation(const char *name)
+{
+	Oid			relid = get_relname_relid(name, get_namespace_oid(SCHEMA, false));
+
+	if (!OidIsValid(relid))
+		elog(ERROR, "relation %s.%s is missing", SCHEMA, name);
+	return relid;
+}
+
+Oid
+seg_catalog_type(const char *name)
+{
+	Oid			typid = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+										ObjectIdGetDatum(get_namespace_oid(SCHEMA, false)));
+
+	if (!OidIsValid(typid))
+		elog(ERROR, "type %s.%s is missing", SCHEMA, name);
+	return typid;
+}
+
+void
+seg_key_int4(ScanKey key, AttrNumber column, int32 value)
+{
+	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(value));
+}
+
+void
+seg_key_int8(ScanKey key, AttrNumber column, StrategyNumber strategy, int64 value)
+{
+	static const RegProcedure compare[] = {
+		InvalidOid, F_INT8LT, F_INT8LE, F_INT8EQ, F_INT8GE, F_INT8GT
+	};
+
+	ScanKeyInit(key, column, strategy, compare[strategy], Int64GetDatum(value));
+}
+
+/* Texts in indexes are COLLATE "C", which is what ScanKeyInit takes. */
+void
+seg_key_text(ScanKey key, AttrNumber column, const char *value)
+{
+	ScanKeyInit(key, column, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(value));
+}
+
+void
+seg_scan_begin(SegScan *scan, const char *table, const char *index, int nkeys, ScanKey keys)
+{
+	Snapshot	snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot();
+
+	scan->rel = table_open(seg_catalog_relation(table), AccessShareLock);
+	scan->index = index_open(seg_catalog_relation(index), AccessShareLock);
+	scan->scan = systable_beginscan_ordered(scan->rel, scan->index, snapshot, nkeys, keys);
+	scan->tuple = NULL;
+}
+
+bool
+seg_scan_next(SegScan *scan)
+{
+	scan->tuple = systable_getnext_ordered(scan->scan, ForwardScanDirection);
+	return HeapTupleIsValid(scan->tuple);
+}
+
+void
+seg_scan_end(SegScan *scan)
+{
+	systable_endscan_ordered(scan->scan);
+	index_close(scan->index, NoLock);
+	table_close(scan->rel, NoLock);
+}
+
+Datum
+seg_scan_datum(const SegScan *scan, AttrNumber column, bool *isnull)
+{
+	return heap_getattr(scan->tuple, column, RelationGetDescr(scan->rel), isnull);
+}
+
+/* The value of a column that is never null. */
+static Datum
+get_value(const SegScan *scan, AttrNumber column)
+{
+	bool		isnull;
+	Datum		value = seg_scan_datum(scan, column, &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in column %d of %s", column, RelationGetRelationName(scan->rel));
+	return value;
+}
+
+int32
+seg_scan_int4(const SegScan *scan, AttrNumber column)
+{
+	return DatumGetInt32(get_value(scan, column));
+}
+
+int64
+seg_scan_int8(const SegScan *scan, AttrNumber column)
+{
+	return DatumGetInt64(get_value(scan, column));
+}
+
+Oid
+seg_scan_oid(const SegScan *scan, AttrNumber column)
+{
+	return DatumGetObjectId(get_value(scan, column));
+}
+
+bool
+seg_scan_bool(const SegScan *scan, AttrNumber column)
+{
+	return DatumGetBool(get_value(scan, column));
+}
+
+char *
+seg_scan_text(const SegScan *scan, AttrNumber column)
+{
+	bool		isnull;
+	Datum		value = seg_scan_datum(scan, column, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+char *
+seg_scan_name(const SegScan *scan, AttrNumber column)
+{
+	bool		isnull;
+	Datum		value = seg_scan_datum(scan, column, &isnull);
+
+	return isnull ? NULL : pstrdup(NameStr(*DatumGetName(value)));
+}

@@ -1,0 +1,98 @@
+/*
+ * catalog.h
+ *		Reading the extension's own tables, row by row, through their indexes.
+ *
+ * The tables are read as PostgreSQL reads its catalogs: without a query, so without
+ * privileges being looked at and without a search_path that could mislead.  What is seen
+ * is what the active snapshot sees.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_CATALOG_H
+#define SEG_CATALOG_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup.h"
+#include "access/skey.h"
+#include "utils/relcache.h"
+
+#include "compat.h"
+
+typedef struct SegScan
+{
+	Relation	rel;
+	Relation	index;
+	SysScanDesc scan;
+	HeapTuple	tuple;			/* the row at hand */
+} SegScan;
+
+/* Column numbers, as in sql/30-catalog.sql. */
+enum
+{
+	SEG_COL_POPULATION_ID = 1, SEG_COL_POPULATION_NAME, SEG_COL_POPULATION_RELATION, SEG_COL_POPULATION_KEY,
+	SEG_COL_POPULATION_KEY_TYPE, SEG_COL_POPULATION_DICTIONARY, SEG_COL_POPULATION_OWNER,
+	SEG_COL_POPULATION_TIME_ZONE, SEG_COL_POPULATION_VIEW_SCHEMA
+};
+
+enum
+{
+	SEG_COL_SOURCE_ID = 1, SEG_COL_SOURCE_POPULATION, SEG_COL_SOURCE_NAME, SEG_COL_SOURCE_RELATION, SEG_COL_SOURCE_KEY,
+	SEG_COL_SOURCE_AT, SEG_COL_SOURCE_PARENT, SEG_COL_SOURCE_PARENT_KEY, SEG_COL_SOURCE_FILTER
+};
+
+enum
+{
+	SEG_COL_LOOKUP_ID = 1, SEG_COL_LOOKUP_POPULATION, SEG_COL_LOOKUP_NAME, SEG_COL_LOOKUP_RELATION, SEG_COL_LOOKUP_KEY,
+	SEG_COL_LOOKUP_REFERENCES, SEG_COL_LOOKUP_OF_SOURCE, SEG_COL_LOOKUP_OF_LOOKUP
+};
+
+enum
+{
+	SEG_COL_ATTRIBUTE_ID = 1, SEG_COL_ATTRIBUTE_POPULATION, SEG_COL_ATTRIBUTE_NAME, SEG_COL_ATTRIBUTE_EXPRESSION,
+	SEG_COL_ATTRIBUTE_TYPE, SEG_COL_ATTRIBUTE_TYPMOD, SEG_COL_ATTRIBUTE_COLLATION
+};
+
+enum
+{
+	SEG_COL_SEGMENT_ID = 1, SEG_COL_SEGMENT_POPULATION, SEG_COL_SEGMENT_NAME, SEG_COL_SEGMENT_RULE, SEG_COL_SEGMENT_KIND,
+	SEG_COL_SEGMENT_DESCRIPTION, SEG_COL_SEGMENT_ACTIVE, SEG_COL_SEGMENT_BUILT, SEG_COL_SEGMENT_BUILT_AT,
+	SEG_COL_SEGMENT_MEMBERS
+};
+
+enum
+{
+	SEG_COL_MEMBERSHIP_POPULATION = 1, SEG_COL_MEMBERSHIP_CHUNK, SEG_COL_MEMBERSHIP_SEGMENT,
+	SEG_COL_MEMBERSHIP_MEMBERS
+};
+
+enum
+{
+	SEG_COL_DICTIONARY_POPULATION = 1, SEG_COL_DICTIONARY_MEMBER, SEG_COL_DICTIONARY_KEY
+};
+
+/* A relation or a type of schema segments, which must exist. */
+extern Oid	seg_catalog_relation(const char *name);
+extern Oid	seg_catalog_type(const char *name);
+
+/* Scan keys for ScanKeyInit's usual cases; column is a column of the table. */
+extern void seg_key_int4(ScanKey key, AttrNumber column, int32 value);
+extern void seg_key_int8(ScanKey key, AttrNumber column, StrategyNumber strategy, int64 value);
+extern void seg_key_text(ScanKey key, AttrNumber column, const char *value);
+
+/* Rows in the order of the index.  An unfinished scan is ended by its owner or by an abort. */
+extern void seg_scan_begin(SegScan *scan, const char *table, const char *index, int nkeys, ScanKey keys);
+extern bool seg_scan_next(SegScan *scan);
+extern void seg_scan_end(SegScan *scan);
+
+/* Columns of the row at hand; texts and names are copied, NULL for null. */
+extern Datum seg_scan_datum(const SegScan *scan, AttrNumber column, bool *isnull);
+extern int32 seg_scan_int4(const SegScan *scan, AttrNumber column);
+extern int64 seg_scan_int8(const SegScan *scan, AttrNumber column);
+extern Oid	seg_scan_oid(const SegScan *scan, AttrNumber column);
+extern bool seg_scan_bool(const SegScan *scan, AttrNumber column);
+extern char *seg_scan_text(const SegScan *scan, AttrNumber column);
+extern char *seg_scan_name(const SegScan *scan, AttrNumber column);
+
+#endif							/* SEG_CATALOG_H */
