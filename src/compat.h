@@ -14,7 +14,15 @@
 #endif
 
 #if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
 #include "varatt.h"
+#else
+/* Errors are soft from 16 on; before, they are hard whatever the context. */
+#define errsave(context, ...) \
+	do { \
+		(void) (context); \
+		ereport(ERROR, __VA_ARGS__); \
+	} while (0)
 #endif
 
 #endif							/* SEG_COMPAT_H */

@@ -35,6 +35,7 @@
 #include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
+#include "nodes/nodes.h"
 #include "utils/date.h"
 #include "utils/numeric.h"
 
@@ -269,6 +270,9 @@ seg_node_number(const SegNode *node)
 /* The i-th part of a dotted name. */
 extern const char *seg_node_name_part(const SegNode *node, int i);
 
+/* The bytes of a node without its descendants. */
+extern Size seg_node_size(uint8 kind, uint32 nchild, uint32 len);
+
 /* rule.c: building */
 
 /*
@@ -288,13 +292,33 @@ typedef struct SegTree
 } SegTree;
 
 extern SegRule *seg_rule_flatten(const SegTree *tree);
+extern bool seg_tree_too_deep(const SegTree *tree);
 extern int	seg_rule_compare(const SegRule *a, const SegRule *b);
 
 /* A rule made of the subtree at node alone. */
 extern SegRule *seg_rule_subtree(const SegNode *node);
 
-/* rule_parse.c: reports a syntax error by ereport with position, detail and hint. */
+/*
+ * Whether the bytes of rule are a rule as described above, for bytes that do not come
+ * from the parser.  Nothing that it accepts makes a reader leave the value.
+ */
+extern bool seg_rule_is_sound(const SegRule *rule);
+
+/*
+ * The children that a node of this kind has, one letter each: v value, c condition (or a
+ * value that may be one), x either, q value or place, a value or anniversary, t text, n
+ * name, d duration, p period, w window, r rows, s step.  A ? behind a letter: may be
+ * absent.  A * behind the last: none or more of it.  NULL where op is none of the kind's.
+ */
+extern const char *seg_node_signature(SegNodeKind kind, int op);
+
+/*
+ * rule_parse.c: reports a syntax error by ereport with position, detail and hint.  The
+ * longer form can raise NOTICEs for what is legal but surprising, and report errors
+ * softly (from PostgreSQL 16 on), returning NULL then.
+ */
 extern SegRule *seg_rule_parse(const char *text, Size len);
+extern SegRule *seg_rule_parse_input(const char *text, Size len, bool notices, Node *escontext);
 
 /* rule_print.c */
 extern char *seg_rule_print(const SegRule *rule);
