@@ -311,6 +311,7 @@ extern bool seg_rule_is_sound(const SegRule *rule);
  * absent.  A * behind the last: none or more of it.  NULL where op is none of the kind's.
  */
 extern const char *seg_node_signature(SegNodeKind kind, int op);
+extern const char *seg_function_signature(SegFunction function);
 
 /*
  * rule_parse.c: reports a syntax error by ereport with position, detail and hint.  The

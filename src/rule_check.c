@@ -14,7 +14,6 @@
 #include "miscadmin.h"
 
 #include "rule.h"
-#include "rule_words.h"
 
 const char *
 seg_node_signature(SegNodeKind kind, int op)

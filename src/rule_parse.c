@@ -47,7 +47,7 @@ seg_parse_advance(SegParser *p)
 		return;
 	p->tok = p->next;
 	if (p->next.kind != SEG_TOK_BAD)
-		seg_scan_next(&p->scanner, &p->next);
+		seg_scanner_next(&p->scanner, &p->next);
 	if (p->tok.kind == SEG_TOK_BAD)
 		seg_parse_error_at(p, p->tok.start, p->tok.sqlcode, p->tok.detail, p->tok.hint);
 }
@@ -311,8 +311,8 @@ seg_rule_parse_input(const char *text, Size len, bool notices, Node *escontext)
 
 	context = AllocSetContextCreate(caller, "segment_rule parser", ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(context);
-	seg_scan_init(&p.scanner, text, (int) len);
-	seg_scan_next(&p.scanner, &p.next);
+	seg_scanner_init(&p.scanner, text, (int) len);
+	seg_scanner_next(&p.scanner, &p.next);
 	seg_parse_advance(&p);
 	tree = parse_rule(&p);
 	if (!p.failed && seg_tree_too_deep(tree))

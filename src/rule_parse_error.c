@@ -49,7 +49,7 @@ seg_parse_error_at(SegParser *p, int location, int sqlcode, const char *detail, 
 	if (hint == NULL && p->select_at >= 0)
 		hint = "A rule is one condition, such as stands after WHERE; rows of a source are reached with EXISTS or an aggregate.";
 	scanner.pos = location;
-	seg_scan_next(&scanner, &token);
+	seg_scanner_next(&scanner, &token);
 	near = token.kind == SEG_TOK_END ? "end of input" :
 		psprintf("or near \"%s\"", clip(text + token.start, token.end - token.start));
 	query = pnstrdup(text, p->scanner.len);

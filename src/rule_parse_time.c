@@ -255,7 +255,7 @@ seg_parse_clock(SegParser *p)
 	int			start = p->tok.start;
 	SegTree    *tree;
 
-	for (int i = 0; i < lengthof(words); i++)
+	for (size_t i = 0; i < lengthof(words); i++)
 	{
 		if (!seg_at_word(p, words[i]))
 			continue;
@@ -391,7 +391,7 @@ seg_parse_period(SegParser *p)
 	SegTree    *tree;
 	int32		month;
 
-	for (int i = 0; i < lengthof(words); i++)
+	for (size_t i = 0; i < lengthof(words); i++)
 	{
 		if (!seg_parse_take_word(p, words[i]))
 			continue;

@@ -38,7 +38,7 @@ seg_parse_text(SegParser *p, const char *what)
 							 "Double quotes are for names; write texts in single quotes." : NULL);
 		return seg_tree_make_bytes(SEG_NODE_TEXT, start, "", 0);
 	}
-	text = seg_scan_unquote(&p->scanner, &p->tok);
+	text = seg_token_unquote(&p->scanner, &p->tok);
 	seg_parse_advance(p);
 	return seg_tree_make_bytes(SEG_NODE_TEXT, start, text, strlen(text));
 }
@@ -55,7 +55,7 @@ take_name_part(SegParser *p, StringInfo parts, const char *what)
 		return false;
 	}
 	if (p->tok.kind == SEG_TOK_QUOTED)
-		appendStringInfoString(parts, seg_scan_unquote(&p->scanner, &p->tok));
+		appendStringInfoString(parts, seg_token_unquote(&p->scanner, &p->tok));
 	else
 		appendBinaryStringInfo(parts, p->scanner.text + p->tok.start, p->tok.end - p->tok.start);
 	appendStringInfoChar(parts, '\0');
@@ -184,7 +184,7 @@ unknown_function(SegParser *p)
 		hint = "Lists are asked with HAS: tags has any ('a', 'b').";
 	else if (strcmp(lower, "average") == 0 || strcmp(lower, "mean") == 0)
 		hint = "The average is avg(...).";
-	else if ((nearest = seg_function_nearest(lower, len)) != NULL)
+	else if ((nearest = seg_function_nearest(lower)) != NULL)
 		hint = psprintf("Perhaps you meant %s(...).", nearest);
 	seg_parse_error_at(p, p->tok.start, ERRCODE_SYNTAX_ERROR, "There is no such function.", hint);
 	return dummy_value(p);

@@ -81,7 +81,7 @@ needs_quotes(const char *part, NamePlace place)
 {
 	SegWord		word;
 
-	if (!seg_scan_is_word(part, strlen(part), &word) || seg_word_is_reserved(word))
+	if (!seg_token_is_word(part, strlen(part), &word) || seg_word_is_reserved(word))
 		return true;
 	switch (place)
 	{

@@ -11,7 +11,7 @@
  * quotes, dashes, blanks and signs of comparison are told apart from letters, since a
  * rule that holds one never means it as a name.
  *
- * seg_scan_is_word() must agree with scan_word(): the printer asks it whether a name
+ * seg_token_is_word() must agree with scan_word(): the printer asks it whether a name
  * needs quotes.
  *
  * Copyright (c) 2026, the segments authors
@@ -194,7 +194,7 @@ find_look_alike(const char *text, int len)
 {
 	if (GetDatabaseEncoding() != PG_UTF8 || len < 2 || !IS_HIGHBIT_SET(text[0]))
 		return NULL;
-	for (int i = 0; i < lengthof(look_alikes); i++)
+	for (size_t i = 0; i < lengthof(look_alikes); i++)
 	{
 		int			n = strlen(look_alikes[i].utf8);
 
@@ -243,7 +243,7 @@ find_word(const char *text, int len)
 }
 
 bool
-seg_scan_is_word(const char *name, int len, SegWord *word)
+seg_token_is_word(const char *name, int len, SegWord *word)
 {
 	if (len == 0 || word_length(name, len) != len)
 		return false;
@@ -526,9 +526,9 @@ junk_hint(const char *number, int number_len, const char *junk, int junk_len)
 
 	if (junk_len == 1 && (junk[0] == 'm' || junk[0] == 'M'))
 		return psprintf("Write \"%.*s months\" or \"%.*s minutes\".", number_len, number, number_len, number);
-	for (int i = 0; i < lengthof(abbreviations); i++)
+	for (size_t i = 0; i < lengthof(abbreviations); i++)
 	{
-		if (strlen(abbreviations[i].letters) == junk_len &&
+		if ((int) strlen(abbreviations[i].letters) == junk_len &&
 			pg_strncasecmp(abbreviations[i].letters, junk, junk_len) == 0)
 			return psprintf("Write \"%.*s %s\".", number_len, number, abbreviations[i].unit);
 	}
@@ -593,7 +593,7 @@ scan_sign(SegScanner *scanner, SegToken *token)
 		scanner->pos += 2;
 		return;
 	}
-	for (int i = 0; i < lengthof(strangers); i++)
+	for (size_t i = 0; i < lengthof(strangers); i++)
 	{
 		int			n = strlen(strangers[i].sign);
 
@@ -612,7 +612,7 @@ scan_sign(SegScanner *scanner, SegToken *token)
 			  "Write a comment as \"-- comment\", to the end of the line.");
 		return;
 	}
-	for (int i = 0; i < lengthof(kinds); i++)
+	for (size_t i = 0; i < lengthof(kinds); i++)
 	{
 		if (at[0] == signs[i])
 		{
@@ -628,7 +628,7 @@ scan_sign(SegScanner *scanner, SegToken *token)
 }
 
 void
-seg_scan_init(SegScanner *scanner, const char *text, int len)
+seg_scanner_init(SegScanner *scanner, const char *text, int len)
 {
 	scanner->text = text;
 	scanner->len = len;
@@ -636,7 +636,7 @@ seg_scan_init(SegScanner *scanner, const char *text, int len)
 }
 
 void
-seg_scan_next(SegScanner *scanner, SegToken *token)
+seg_scanner_next(SegScanner *scanner, SegToken *token)
 {
 	char		c;
 	int			n;
@@ -666,7 +666,7 @@ seg_scan_next(SegScanner *scanner, SegToken *token)
 }
 
 char *
-seg_scan_unquote(const SegScanner *scanner, const SegToken *token)
+seg_token_unquote(const SegScanner *scanner, const SegToken *token)
 {
 	char		quote = scanner->text[token->start];
 	char	   *result = palloc(token->end - token->start);

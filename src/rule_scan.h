@@ -71,14 +71,14 @@ typedef struct SegScanner
 	int			pos;			/* where the next token is looked for */
 } SegScanner;
 
-extern void seg_scan_init(SegScanner *scanner, const char *text, int len);
-extern void seg_scan_next(SegScanner *scanner, SegToken *token);
+extern void seg_scanner_init(SegScanner *scanner, const char *text, int len);
+extern void seg_scanner_next(SegScanner *scanner, SegToken *token);
 
 /* What stands between the quotes of a text or a quoted name, doubled quotes undone. */
-extern char *seg_scan_unquote(const SegScanner *scanner, const SegToken *token);
+extern char *seg_token_unquote(const SegScanner *scanner, const SegToken *token);
 
 /* Does name, written bare, scan as one word?  If so, says which word of the grammar it is. */
-extern bool seg_scan_is_word(const char *name, int len, SegWord *word);
+extern bool seg_token_is_word(const char *name, int len, SegWord *word);
 
 /* Words that are never names unless quoted. */
 extern bool seg_word_is_reserved(SegWord word);

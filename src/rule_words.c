@@ -10,8 +10,9 @@
  */
 #include "postgres.h"
 
-#include "utils/varlena.h"
+#include "nodes/pg_list.h"
 
+#include "nearest.h"
 #include "rule_words.h"
 
 typedef struct FunctionWord
@@ -75,16 +76,16 @@ static const char *const whichs[] = {
 static bool
 same_word(const char *name, const char *word, int len)
 {
-	return strlen(name) == len && pg_strncasecmp(name, word, len) == 0;
+	return (int) strlen(name) == len && pg_strncasecmp(name, word, len) == 0;
 }
 
 int
 seg_function_lookup(const char *word, int len)
 {
-	for (int i = 0; i < lengthof(functions); i++)
+	for (size_t i = 0; i < lengthof(functions); i++)
 	{
 		if (same_word(functions[i].name, word, len))
-			return i;
+			return (int) i;
 	}
 	return -1;
 }
@@ -92,10 +93,10 @@ seg_function_lookup(const char *word, int len)
 int
 seg_aggregate_lookup(const char *word, int len)
 {
-	for (int i = 0; i < lengthof(aggregates); i++)
+	for (size_t i = 0; i < lengthof(aggregates); i++)
 	{
 		if (same_word(aggregates[i], word, len))
-			return i;
+			return (int) i;
 	}
 	return -1;
 }
@@ -105,10 +106,10 @@ seg_unit_lookup(const char *word, int len)
 {
 	bool		plural = len > 1 && (word[len - 1] == 's' || word[len - 1] == 'S');
 
-	for (int i = 0; i < lengthof(units); i++)
+	for (size_t i = 0; i < lengthof(units); i++)
 	{
 		if (same_word(units[i], word, len) || (plural && same_word(units[i], word, len - 1)))
-			return i;
+			return (int) i;
 	}
 	return -1;
 }
@@ -116,10 +117,10 @@ seg_unit_lookup(const char *word, int len)
 int
 seg_month_lookup(const char *word, int len)
 {
-	for (int i = 0; i < lengthof(months); i++)
+	for (size_t i = 0; i < lengthof(months); i++)
 	{
 		if (same_word(months[i], word, len))
-			return i + 1;
+			return (int) i + 1;
 	}
 	return -1;
 }
@@ -148,7 +149,7 @@ seg_unit_name(SegUnit unit)
 const char *
 seg_month_name(int month)
 {
-	Assert(month >= 1 && month <= lengthof(months));
+	Assert(month >= 1 && month <= (int) lengthof(months));
 	return months[month - 1];
 }
 
@@ -167,24 +168,13 @@ seg_function_signature(SegFunction function)
 }
 
 const char *
-seg_function_nearest(const char *word, int len)
+seg_function_nearest(const char *word)
 {
-	const char *nearest = NULL;
-	int			least = 3;		/* further away than two letters is not near */
+	List	   *candidates = NIL;
 
-	/* Longer ones are out of reach, and the distance function refuses them. */
-	if (len > 32)
-		return NULL;
-	for (int i = 0; i < (int) (lengthof(functions) + lengthof(aggregates)); i++)
-	{
-		const char *name = i < (int) lengthof(functions) ? functions[i].name : aggregates[i - lengthof(functions)];
-		int			distance = varstr_levenshtein(word, len, name, strlen(name), 1, 1, 1, true);
-
-		if (distance < least && distance < len)
-		{
-			least = distance;
-			nearest = name;
-		}
-	}
-	return nearest;
+	for (size_t i = 0; i < lengthof(functions); i++)
+		candidates = lappend(candidates, unconstify(char *, functions[i].name));
+	for (size_t i = 0; i < lengthof(aggregates); i++)
+		candidates = lappend(candidates, unconstify(char *, aggregates[i]));
+	return seg_nearest(word, candidates);
 }

@@ -20,10 +20,7 @@ extern int	seg_month_lookup(const char *word, int len);	/* 1 to 12 */
 extern const char *seg_month_name(int month);
 extern const char *seg_which_name(SegWhich which);
 
-/* What a function's arguments must be: the letters of seg_node_signature(). */
-extern const char *seg_function_signature(SegFunction function);
-
 /* The function or aggregate whose name is nearest to word, or NULL if none is near. */
-extern const char *seg_function_nearest(const char *word, int len);
+extern const char *seg_function_nearest(const char *word);
 
 #endif							/* SEG_RULE_WORDS_H */
