@@ -1,0 +1,272 @@
+/*
+ * bind.c
+ *		Binding rules: to a population, to documents, to a row type.
+ *
+ * A reference to an active segment is that segment's rule, bound in its place: a
+ * ruleset is evaluated whole, in one program, and equal parts of it once.  The path of
+ * segments that are being bound tells cycles.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/formatting.h"
+
+#include "bind.h"
+#include "nearest.h"
+
+typedef struct SegSegmentRef
+{
+	int32		id;
+	const char *name;
+} SegSegmentRef;
+
+/* A segment that is bound already; rows inside it lie in scopes from here on. */
+typedef struct SegBoundSegment
+{
+	int32		id;
+	int			nscopes;
+	SegExpr    *expr;
+} SegBoundSegment;
+
+void
+seg_bind_notice(SegBinder *b, char *notice)
+{
+	ListCell   *lc;
+
+	foreach(lc, b->program->notices)
+		if (strcmp(lfirst(lc), notice) == 0)
+			return;
+	b->program->notices = lappend(b->program->notices, notice);
+}
+
+void
+seg_bind_unsupported(SegBinder *b, const SegNode *node, const char *what)
+{
+	char	   *shown = asc_toupper(what, strlen(what));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("%s cannot be evaluated yet", shown),
+			 errdetail("The rule language knows it, this version does not compute it."),
+			 seg_rule_errposition(b->rule, node)));
+}
+
+/* Segments of segments. */
+
+static List *
+segments_of(SegBinder *b)
+{
+	if (!b->segments_read)
+	{
+		b->segments = seg_segments_of_population(b->population->id);
+		b->segments_read = true;
+	}
+	return b->segments;
+}
+
+static SegSegment *
+find_segment(SegBinder *b, const SegNode *node)
+{
+	const char *name = seg_node_text(node);
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, segments_of(b))
+	{
+		SegSegment *segment = lfirst(lc);
+
+		if (strcmp(segment->name, name) == 0)
+			return segment;
+		names = lappend(names, segment->name);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_OBJECT),
+			 errmsg("segment \"%s\" does not exist in population \"%s\"", name, b->population->name),
+			 errhint("%s", names == NIL ? "The population has no segments." : seg_nearest_hint(name, names, "Known are")),
+			 seg_rule_errposition(b->rule, node)));
+}
+
+static void
+refuse_cycle(SegBinder *b, const SegNode *node, const SegSegment *segment)
+{
+	StringInfoData path;
+	bool		within = false;
+	ListCell   *lc;
+
+	initStringInfo(&path);
+	foreach(lc, b->path)
+	{
+		SegSegmentRef *ref = lfirst(lc);
+
+		within |= ref->id == segment->id;
+		if (within)
+			appendStringInfo(&path, "\"%s\" -> ", ref->name);
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_RECURSION),
+			 errmsg("segment \"%s\" would refer to itself", segment->name),
+			 errdetail("The path is %s\"%s\".", path.data, segment->name),
+			 seg_rule_errposition(b->rule, node)));
+}
+
+static bool
+on_path(SegBinder *b, int32 id)
+{
+	ListCell   *lc;
+
+	foreach(lc, b->path)
+		if (((SegSegmentRef *) lfirst(lc))->id == id)
+			return true;
+	return false;
+}
+
+/* The rule of a segment in this run: one that was given goes before the stored one. */
+static const SegRule *
+rule_of(SegBinder *b, const SegSegment *segment)
+{
+	for (int i = 0; i < b->nrules; i++)
+		if (b->self != NULL && b->self[i] == segment->id)
+			return b->rules[i];
+	return segment->rule;
+}
+
+static const char *
+name_of(SegBinder *b, int32 id)
+{
+	ListCell   *lc;
+
+	foreach(lc, segments_of(b))
+		if (((SegSegment *) lfirst(lc))->id == id)
+			return ((SegSegment *) lfirst(lc))->name;
+	return "?";
+}
+
+static SegExpr *
+bind_rule_of_segment(SegBinder *b, int32 id, const char *name, const SegRule *rule)
+{
+	ListCell   *lc;
+	SegSegmentRef ref = {id, name};
+	SegBoundSegment *bound;
+	const SegRule *outer = b->rule;
+	int			visible = b->visible;
+
+	foreach(lc, b->bound_segments)
+	{
+		bound = lfirst(lc);
+		if (bound->id == id && bound->nscopes == b->nscopes)
+			return bound->expr;
+	}
+	b->path = lappend(b->path, &ref);
+	b->rule = rule;
+	b->visible = b->nscopes;
+	bound = palloc(sizeof(SegBoundSegment));
+	bound->id = id;
+	bound->nscopes = b->nscopes;
+	bound->expr = seg_bind_condition(b, seg_rule_root(rule));
+	b->visible = visible;
+	b->rule = outer;
+	b->path = list_delete_last(b->path);
+	b->bound_segments = lappend(b->bound_segments, bound);
+	return bound->expr;
+}
+
+SegExpr *
+seg_bind_segment(SegBinder *b, const SegNode *node)
+{
+	SegSegment *segment;
+
+	if (seg_node_child(node, 0) != NULL)
+		seg_bind_unsupported(b, node, "IN SEGMENT ... FOR");
+	if (b->schema != SEG_SCHEMA_POPULATION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("a rule about segments needs a population"),
+				 errdetail("A document or a row alone is not a member of anything."),
+				 seg_rule_errposition(b->rule, node)));
+	segment = find_segment(b, node);
+	if (on_path(b, segment->id))
+		refuse_cycle(b, node, segment);
+	if (segment->rule == NULL)
+		return seg_expr_bool(b, true);	/* everyone */
+	if (!segment->active)
+	{
+		SegExpr		expr = {.op = SEG_X_MEMBER_OF,.detail = segment->id,.type.type = SEG_T_BOOL,.reads = 1};
+
+		return seg_expr_make(b, &expr);
+	}
+	return bind_rule_of_segment(b, segment->id, segment->name, rule_of(b, segment));
+}
+
+/* The three schemas. */
+
+static SegBinder *
+begin(SegSchemaKind schema, const SegPopulation *population, pg_tz *zone)
+{
+	SegBinder  *b = palloc0(sizeof(SegBinder));
+	SegRelation *member = palloc0(sizeof(SegRelation));
+
+	b->schema = schema;
+	b->population = population;
+	b->program = palloc0(sizeof(SegProgram));
+	b->program->population = population;
+	b->program->zone = zone;
+	b->program->nscopes = 1;
+	b->clock.zone = zone;
+	b->known = seg_expr_table();
+	member->source = -1;
+	member->name = population ? population->name : NULL;
+	b->program->relations = list_make1(member);
+	b->nscopes = 1;
+	b->visible = 1;
+	return b;
+}
+
+static SegProgram *
+bind_one(SegBinder *b, const SegRule *rule)
+{
+	b->program->nrules = 1;
+	b->program->rules = palloc(sizeof(SegExpr *));
+	b->rule = rule;
+	b->program->rules[0] = seg_bind_condition(b, seg_rule_root(rule));
+	return b->program;
+}
+
+SegProgram *
+seg_bind_document(const SegRule *rule, pg_tz *zone)
+{
+	return bind_one(begin(SEG_SCHEMA_DOCUMENT, NULL, zone), rule);
+}
+
+SegProgram *
+seg_bind_row(const SegRule *rule, TupleDesc tupdesc, pg_tz *zone)
+{
+	SegBinder  *b = begin(SEG_SCHEMA_ROW, NULL, zone);
+
+	b->tupdesc = tupdesc;
+	return bind_one(b, rule);
+}
+
+SegProgram *
+seg_bind_population(const SegPopulation *population, int nrules, const SegRule **rules, const int32 *self)
+{
+	SegBinder  *b = begin(SEG_SCHEMA_POPULATION, population, seg_clock_zone(population->time_zone));
+
+	b->nrules = nrules;
+	b->rules = rules;
+	b->self = self;
+	b->program->nrules = nrules;
+	b->program->rules = palloc0(sizeof(SegExpr *) * Max(nrules, 1));
+	for (int i = 0; i < nrules; i++)
+	{
+		if (self != NULL && self[i] != 0)
+			b->program->rules[i] = bind_rule_of_segment(b, self[i], name_of(b, self[i]), rules[i]);
+		else
+		{
+			b->rule = rules[i];
+			b->program->rules[i] = seg_bind_condition(b, seg_rule_root(rules[i]));
+		}
+	}
+	return b->program;
+}

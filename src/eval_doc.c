@@ -1,0 +1,305 @@
+/*
+ * eval_doc.c
+ *		A rule on a json document, and on a row of any table.
+ *
+ *		rule @> document, document <@ rule, matches(rule, document), matches(rule, row)
+ *
+ * The first call of a statement binds the rule; the bound program is kept as long as the
+ * same rule comes again.  The moment is that of the transaction, the time zone the
+ * session's.
+ *
+ * In a document a source is an array of objects under its name, an object's moment is
+ * under the key "at", and the rows of a row (alias.source) are an array within it.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "pgtime.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "program.h"
+
+PG_FUNCTION_INFO_V1(segment_rule_matches_document);
+PG_FUNCTION_INFO_V1(document_matches_segment_rule);
+PG_FUNCTION_INFO_V1(segment_rule_matches_row);
+
+/* What a call site keeps. */
+typedef struct DocumentCache
+{
+	MemoryContext context;		/* of everything below, emptied when rule or row type change */
+	SegRule    *rule;
+	pg_tz	   *zone;
+	TimestampTz now;
+	SegEval    *eval;
+	TupleDesc	tupdesc;		/* of rows; NULL: documents */
+	Oid			type_id;
+	int32		type_mod;
+	Datum	   *values;			/* of the current row */
+	bool	   *nulls;
+} DocumentCache;
+
+/* Reading documents: a row is a JsonbContainer. */
+
+static void
+value_at_path(const SegColumn *column, int from, JsonbContainer *container, SegValue *out)
+{
+	JsonbValue	json;
+
+	for (int i = from; i < column->npath; i++)
+	{
+		if (!JsonContainerIsObject(container) ||
+			getKeyJsonValueFromContainer(container, column->path[i], strlen(column->path[i]), &json) == NULL)
+		{
+			out->tag = i == 0 ? SEG_V_ABSENT : SEG_V_MISSING;
+			return;
+		}
+		if (i == column->npath - 1)
+		{
+			seg_value_from_jsonb(out, &json);
+			return;
+		}
+		if (json.type != jbvBinary)
+		{
+			seg_value_missing(out);
+			return;
+		}
+		container = json.val.binary.data;
+	}
+	json.type = jbvBinary;
+	json.val.binary.data = container;
+	seg_value_from_jsonb(out, &json);
+}
+
+static void
+document_column(void *arg, const SegRelation *relation, const void *row, int columnno, SegValue *out)
+{
+	value_at_path(list_nth(relation->columns, columnno), 0, (JsonbContainer *) row, out);
+}
+
+/* The objects of an array. */
+static int
+objects_of(const SegValue *value, const void ***rows)
+{
+	const SegList *list;
+	int			n = 0;
+
+	*rows = NULL;
+	if (value->tag != SEG_V_LIST)
+		return 0;
+	list = value->v.list;
+	*rows = palloc(sizeof(void *) * Max(list->nelems, 1));
+	for (int i = 0; i < list->nelems; i++)
+		if (list->elems[i].tag == SEG_V_OBJECT)
+			(*rows)[n++] = list->elems[i].v.object;
+	return n;
+}
+
+static int
+rows_under_key(const JsonbContainer *container, const char *key, const void ***rows)
+{
+	SegColumn	column = {.npath = 1,.path = &key};
+	SegValue	value;
+
+	value_at_path(&column, 0, unconstify(JsonbContainer *, container), &value);
+	return objects_of(&value, rows);
+}
+
+static int
+document_rows(void *arg, const SegProgram *program, int relationno, const void *member,
+			  const void *parent, const void ***rows)
+{
+	const SegRelation *relation = list_nth(program->relations, relationno);
+
+	return rows_under_key(parent ? parent : member, relation->name, rows);
+}
+
+/* Reading rows: the member is the deformed row in the cache, its rows are in json columns. */
+
+static void
+row_attribute(const DocumentCache *cache, const SegColumn *column, SegValue *out)
+{
+	int			i = column->attnum - 1;
+
+	seg_value_from_datum(out, &column->base, cache->values[i], cache->nulls[i], seg_eval_clock(cache->eval));
+	if (column->npath == 0)
+		return;
+	if (out->tag == SEG_V_OBJECT)
+		value_at_path(column, 0, unconstify(JsonbContainer *, out->v.object), out);
+	else
+		seg_value_missing(out);
+	if (out->tag == SEG_V_ABSENT)
+		seg_value_missing(out);
+}
+
+static void
+row_column(void *arg, const SegRelation *relation, const void *row, int columnno, SegValue *out)
+{
+	const DocumentCache *cache = arg;
+
+	if (row == cache)
+		row_attribute(cache, list_nth(relation->columns, columnno), out);
+	else
+		document_column(NULL, relation, row, columnno, out);
+}
+
+static int
+row_rows(void *arg, const SegProgram *program, int relationno, const void *member,
+		 const void *parent, const void ***rows)
+{
+	const DocumentCache *cache = arg;
+	const SegRelation *relation = list_nth(program->relations, relationno);
+	SegColumn	column = {.kind = SEG_COLUMN_ATTRIBUTE};
+	SegValue	value;
+
+	if (parent != NULL)
+		return rows_under_key(parent, relation->name, rows);
+	for (int i = 0; i < cache->tupdesc->natts; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(cache->tupdesc, i);
+
+		if (attribute->attisdropped || strcmp(NameStr(attribute->attname), relation->name) != 0)
+			continue;
+		column.attnum = attribute->attnum;
+		seg_type_lookup(&column.base, attribute->atttypid, InvalidOid);
+		row_attribute(cache, &column, &value);
+		return objects_of(&value, rows);
+	}
+	return 0;
+}
+
+static bool
+no_segments(void *arg, int32 segment, const void *member)
+{
+	elog(ERROR, "a document is in no segment");
+	return false;
+}
+
+/* The call site's cache. */
+
+static DocumentCache *
+cache_of(FunctionCallInfo fcinfo)
+{
+	DocumentCache *cache = fcinfo->flinfo->fn_extra;
+
+	if (cache == NULL)
+	{
+		cache = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(DocumentCache));
+		cache->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "segments rule", ALLOCSET_SMALL_SIZES);
+		fcinfo->flinfo->fn_extra = cache;
+	}
+	return cache;
+}
+
+static bool
+is_bound(const DocumentCache *cache, const SegRule *rule)
+{
+	return cache->eval != NULL && cache->zone == session_timezone &&
+		VARSIZE(cache->rule) == VARSIZE(rule) && memcmp(cache->rule, rule, VARSIZE(rule)) == 0;
+}
+
+/* Binds the rule anew; tupdesc NULL: for documents. */
+static void
+bind(DocumentCache *cache, const SegRule *rule, TupleDesc tupdesc)
+{
+	SegReader	reader = {.arg = cache,.member_of = no_segments};
+	MemoryContext caller;
+	SegProgram *program;
+
+	cache->eval = NULL;
+	MemoryContextReset(cache->context);
+	caller = MemoryContextSwitchTo(cache->context);
+	cache->rule = palloc(VARSIZE(rule));
+	memcpy(cache->rule, rule, VARSIZE(rule));
+	cache->zone = session_timezone;
+	cache->tupdesc = NULL;
+	if (tupdesc == NULL)
+	{
+		program = seg_bind_document(cache->rule, cache->zone);
+		reader.column = document_column;
+		reader.rows = document_rows;
+	}
+	else
+	{
+		cache->tupdesc = CreateTupleDescCopy(tupdesc);
+		cache->type_id = tupdesc->tdtypeid;
+		cache->type_mod = tupdesc->tdtypmod;
+		cache->values = palloc(sizeof(Datum) * tupdesc->natts);
+		cache->nulls = palloc(sizeof(bool) * tupdesc->natts);
+		program = seg_bind_row(cache->rule, cache->tupdesc, cache->zone);
+		reader.column = row_column;
+		reader.rows = row_rows;
+	}
+	cache->now = GetCurrentTransactionStartTimestamp();
+	cache->eval = seg_eval_begin(program, &reader, cache->now);
+	MemoryContextSwitchTo(caller);
+}
+
+static bool
+holds(DocumentCache *cache, const void *member)
+{
+	TimestampTz now = GetCurrentTransactionStartTimestamp();
+
+	if (now != cache->now)
+	{
+		seg_eval_set_now(cache->eval, now);
+		cache->now = now;
+	}
+	seg_eval_member(cache->eval, member);
+	return seg_eval_rule(cache->eval, 0);
+}
+
+static bool
+matches_document(FunctionCallInfo fcinfo, const SegRule *rule, Jsonb *document)
+{
+	DocumentCache *cache = cache_of(fcinfo);
+
+	if (!is_bound(cache, rule))
+		bind(cache, rule, NULL);
+	return holds(cache, &document->root);
+}
+
+Datum
+segment_rule_matches_document(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(matches_document(fcinfo, PG_GETARG_SEG_RULE_P(0), PG_GETARG_JSONB_P(1)));
+}
+
+Datum
+document_matches_segment_rule(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(matches_document(fcinfo, PG_GETARG_SEG_RULE_P(1), PG_GETARG_JSONB_P(0)));
+}
+
+Datum
+segment_rule_matches_row(PG_FUNCTION_ARGS)
+{
+	SegRule    *rule = PG_GETARG_SEG_RULE_P(0);
+	HeapTupleHeader row = PG_GETARG_HEAPTUPLEHEADER(1);
+	DocumentCache *cache = cache_of(fcinfo);
+	Oid			type_id = HeapTupleHeaderGetTypeId(row);
+	int32		type_mod = HeapTupleHeaderGetTypMod(row);
+	HeapTupleData tuple;
+
+	if (!is_bound(cache, rule) || cache->type_id != type_id || cache->type_mod != type_mod)
+	{
+		TupleDesc	tupdesc = lookup_rowtype_tupdesc(type_id, type_mod);
+
+		bind(cache, rule, tupdesc);
+		ReleaseTupleDesc(tupdesc);
+	}
+	tuple.t_len = HeapTupleHeaderGetDatumLength(row);
+	ItemPointerSetInvalid(&tuple.t_self);
+	tuple.t_tableOid = InvalidOid;
+	tuple.t_data = row;
+	heap_deform_tuple(&tuple, cache->tupdesc, cache->values, cache->nulls);
+	PG_RETURN_BOOL(holds(cache, cache));
+}
