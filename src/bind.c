@@ -188,8 +188,8 @@ seg_bind_segment(SegBinder *b, const SegNode *node)
 	segment = find_segment(b, node);
 	if (on_path(b, segment->id))
 		refuse_cycle(b, node, segment);
-	if (segment->rule == NULL)
-		return seg_expr_bool(b, true);	/* everyone */
+	if (segment->everyone)
+		return seg_expr_bool(b, true);
 	if (!segment->active)
 	{
 		SegExpr		expr = {.op = SEG_X_MEMBER_OF,.detail = segment->id,.type.type = SEG_T_BOOL,.reads = 1};
