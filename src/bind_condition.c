@@ -18,14 +18,31 @@
 
 #include "bind.h"
 
-static void
-mismatch(SegBinder *b, const SegNode *node, const SegTypeInfo *left, const SegTypeInfo *right)
+/* An expression for a message: what the rule calls it, and of what type it is. */
+static const char *
+describe(SegBinder *b, const SegExpr *expr)
 {
-	bool		list = left->type == SEG_T_LIST || right->type == SEG_T_LIST;
+	const SegRelation *relation;
+	const SegColumn *column;
+
+	if (expr->op != SEG_X_COLUMN)
+		return seg_bind_type_name(&expr->type);
+	relation = list_nth(b->program->relations, expr->relation);
+	column = list_nth(relation->columns, expr->column);
+	if (column->name == NULL || column->npath > 0 || column->kind == SEG_COLUMN_EXPRESSION)
+		return seg_bind_type_name(&expr->type);
+	return psprintf("\"%s\" (%s)", column->name, seg_bind_type_name(&expr->type));
+}
+
+static void
+mismatch(SegBinder *b, const SegNode *node, const SegExpr *left, const SegExpr *right)
+{
+	bool		list = left->type.type == SEG_T_LIST || right->type.type == SEG_T_LIST;
 
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
-			 errmsg("%s cannot be compared with %s", seg_bind_type_name(left), seg_bind_type_name(right)),
+			 errmsg("%s cannot be compared with %s", describe(b, left), describe(b, right)),
+			 b->population ? errdetail("The rule is about population \"%s\".", b->population->name) : 0,
 			 list ? errhint("Ask a list what it holds with HAS, as in: tags has 'VIP'.") : 0,
 			 seg_rule_errposition(b->rule, node)));
 }
@@ -89,7 +106,7 @@ agree(SegBinder *b, SegExpr **left, SegExpr **right, SegCompareHow *how, bool eq
 	*left = seg_bind_as(b, *left, &(*right)->type, node);
 	*right = seg_bind_as(b, *right, &(*left)->type, node);
 	if (!comparable(&(*left)->type, &(*right)->type))
-		mismatch(b, node, &(*left)->type, &(*right)->type);
+		mismatch(b, node, *left, *right);
 	if (seg_type_is_citext(&(*left)->type) || seg_type_is_citext(&(*right)->type))
 	{
 		*left = seg_bind_fold_case(b, *left);
@@ -214,25 +231,14 @@ require_text(SegBinder *b, const SegNode *node, const SegExpr *expr)
 			 seg_rule_errposition(b->rule, node)));
 }
 
-/* A pattern that PostgreSQL refuses is refused now: data decide when it would be noticed. */
+/* A regular expression that PostgreSQL refuses is refused now: data would decide when. */
 static void
-check_pattern(SegExpr *pattern, SegNodeKind kind, Oid collation, bool fold)
+check_regexp(const SegExpr *pattern, Oid collation, bool fold)
 {
 	SegValue	probe;
-	const char *s = pattern->constant.v.s;
-	uint32		escapes = 0;
 
-	if (kind != SEG_NODE_MATCHES)
-	{
-		while (escapes < pattern->constant.len && s[pattern->constant.len - 1 - escapes] == '\\')
-			escapes++;
-		if (escapes % 2 == 1)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_ESCAPE_SEQUENCE),
-					 errmsg("LIKE pattern must not end with escape character")));
-	}
 	seg_value_text(&probe, "x", 1);
-	(void) seg_value_like(&probe, &pattern->constant, kind, collation, fold);
+	(void) seg_value_like(&probe, &pattern->constant, SEG_NODE_MATCHES, collation, fold);
 }
 
 static SegExpr *
@@ -249,12 +255,9 @@ bind_text_predicate(SegBinder *b, const SegNode *node, SegExprOp op)
 	expr.how.collation = args[0]->type.type == SEG_T_JSON ? DEFAULT_COLLATION_OID : args[0]->type.collation;
 	expr.how.other = args[0]->type.other;
 	fold = seg_type_is_citext(&args[0]->type);
-	if (op == SEG_X_LIKE || op == SEG_X_ILIKE || op == SEG_X_MATCHES)
-	{
-		if (args[1]->op == SEG_X_CONST)
-			check_pattern(args[1], node->kind, expr.how.collation, fold);
-	}
-	else if (fold)
+	if (op == SEG_X_MATCHES)
+		check_regexp(args[1], expr.how.collation, fold);
+	else if (fold && op != SEG_X_LIKE && op != SEG_X_ILIKE)
 	{
 		args[0] = seg_bind_fold_case(b, args[0]);
 		args[1] = seg_bind_fold_case(b, args[1]);
