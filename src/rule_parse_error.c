@@ -55,7 +55,7 @@ seg_parse_error_at(SegParser *p, int location, int sqlcode, const char *detail, 
 	query = pnstrdup(text, p->scanner.len);
 	errsave(p->escontext,
 			(errcode(sqlcode),
-			 errmsg("syntax error in rule at %s", near),
+			 errmsg("%s in rule at %s", sqlcode == ERRCODE_SYNTAX_ERROR ? "syntax error" : "invalid value", near),
 			 errdetail_internal("%s", detail),
 			 hint ? errhint("%s", hint) : 0,
 			 internalerrposition(pg_mbstrlen_with_len(text, token.start) + 1),
@@ -130,8 +130,11 @@ seg_tree_text(const SegTree *tree)
 const char *
 seg_after_value_hint(SegParser *p)
 {
-	if (p->failed)
+	if (p->failed || p->select_at >= 0)
 		return NULL;
+	/* 'it's' */
+	if (p->tok.start > 0 && p->scanner.text[p->tok.start - 1] == '\'' && p->tok.kind != SEG_TOK_CLOSE)
+		return "Double a single quote that belongs to the text: 'it''s'.";
 	switch (p->tok.kind)
 	{
 		case SEG_TOK_EQ:
@@ -145,8 +148,14 @@ seg_after_value_hint(SegParser *p)
 			return "There is no opening parenthesis for it.";
 		case SEG_TOK_COMMA:
 			return "Write AND or OR between conditions, and lists in parentheses after IN.";
-		case SEG_TOK_TEXT:
+		case SEG_TOK_DOT:
+			return "Quote a name that is also a word of the language.";
 		case SEG_TOK_NUMBER:
+			/* 2024-05-30 16:00 */
+			if (p->next.kind == SEG_TOK_BAD && p->scanner.text[p->next.start] == ':')
+				return p->next.hint;
+			return "Write an operator such as \"=\" before a value.";
+		case SEG_TOK_TEXT:
 			return "Write an operator such as \"=\" before a value.";
 		case SEG_TOK_WORD:
 			break;
@@ -168,6 +177,8 @@ seg_after_value_hint(SegParser *p)
 			return "Compare moments with \">=\"; SINCE belongs to the window of a source.";
 		case SEG_W_WHERE:
 			return "WHERE belongs to the rows of a source, inside EXISTS, EVERY or an aggregate.";
+		case SEG_W_NOT:
+			return "Compare values with \"!=\".";
 		case SEG_W_AGO:
 			return "AGO stands behind a duration, such as 90 days ago.";
 		default:

@@ -197,7 +197,8 @@ parse_has(SegParser *p, SegTree *left)
 	bool		none = false;
 	SegTree    *element;
 
-	if (p->next.kind == SEG_TOK_OPEN &&
+	/* a literal cannot follow a name, so a list without parentheses was meant */
+	if ((p->next.kind == SEG_TOK_OPEN || p->next.kind == SEG_TOK_TEXT || p->next.kind == SEG_TOK_NUMBER) &&
 		(seg_at_word(p, SEG_W_ANY) || seg_at_word(p, SEG_W_ALL) || seg_at_word(p, SEG_W_NONE_OF)))
 	{
 		SegTree    *tree;
@@ -206,7 +207,7 @@ parse_has(SegParser *p, SegTree *left)
 			kind = SEG_NODE_HAS_ALL;
 		none = seg_at_word(p, SEG_W_NONE_OF);
 		seg_parse_advance(p);
-		tree = parse_list(p, kind, left, NULL);
+		tree = parse_list(p, kind, left, "Write the elements in parentheses: has any ('a', 'b').");
 		return none ? seg_tree_make_not(tree) : tree;
 	}
 	element = seg_parse_sum(p);
@@ -388,7 +389,7 @@ parse_segment(SegParser *p)
 		return tree;
 	}
 	if (!seg_parse_take_word(p, SEG_W_WITHIN))
-		seg_parse_unexpected(p, "WITHIN LAST and a duration", NULL);
+		seg_parse_unexpected(p, "WITHIN LAST", NULL);
 	else if (seg_parse_window_kind(p, &next) && next)
 		seg_parse_error_at(p, start, ERRCODE_SYNTAX_ERROR,
 						   "Who joins or leaves a segment in future is not known.", "Write WITHIN LAST.");

@@ -225,7 +225,7 @@ parse_measure(SegParser *p, SegAggregate aggregate, int start)
 			seg_parse_error_at(p, start, ERRCODE_SYNTAX_ERROR,
 							   "An aggregate names the source whose rows it takes.",
 							   psprintf("Write %s(orders.total), or %s(%s from orders).", name, name, seg_tree_text(measure)));
-		seg_parse_unexpected(p, "FROM and a source", seg_after_value_hint(p));
+		seg_parse_unexpected(p, "FROM", seg_after_value_hint(p));
 		return measure;
 	}
 	tree = seg_tree_make(SEG_NODE_AGGREGATE, start, 2, measure, rows);

@@ -34,8 +34,13 @@ seg_parse_text(SegParser *p, const char *what)
 
 	if (p->tok.kind != SEG_TOK_TEXT)
 	{
-		seg_parse_unexpected(p, what, p->tok.kind == SEG_TOK_QUOTED ?
-							 "Double quotes are for names; write texts in single quotes." : NULL);
+		const char *hint = NULL;
+
+		if (p->tok.kind == SEG_TOK_QUOTED)
+			hint = "Double quotes are for names; write texts in single quotes.";
+		else if (p->tok.kind == SEG_TOK_WORD)
+			hint = "A text that is not a constant is not possible here; constants stand in single quotes.";
+		seg_parse_unexpected(p, what, hint);
 		return seg_tree_make_bytes(SEG_NODE_TEXT, start, "", 0);
 	}
 	text = seg_token_unquote(&p->scanner, &p->tok);
