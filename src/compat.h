@@ -25,4 +25,8 @@
 	} while (0)
 #endif
 
+#if PG_VERSION_NUM < 160000
+#define check_can_set_role(member, role)	check_is_member_of_role(member, role)
+#endif
+
 #endif							/* SEG_COMPAT_H */

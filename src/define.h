@@ -1,0 +1,90 @@
+/*
+ * define.h
+ *		What the functions that define things share.
+ *
+ * A definition goes: seg_define_begin locks the population's row, so that two
+ * definitions of one population come one after the other, and gives the population as it
+ * is then; checks; seg_define_write; seg_define_again gives the population with
+ * what was written; seg_define_end.  An error on the way leaves nothing behind.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_DEFINE_H
+#define SEG_DEFINE_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "nodes/pg_list.h"
+
+#include "compat.h"
+#include "registry.h"
+
+/* Arguments of SQL functions: copied; NULL for null, which "required" refuses. */
+extern char *seg_arg_text(FunctionCallInfo fcinfo, int n);
+extern char *seg_arg_name(FunctionCallInfo fcinfo, int n);
+extern char *seg_arg_required_text(FunctionCallInfo fcinfo, int n, const char *argument);
+extern Oid	seg_arg_required_oid(FunctionCallInfo fcinfo, int n, const char *argument);
+
+/* Also checks that the current user may manage it. */
+extern SegPopulation *seg_define_begin(const char *name);
+extern SegPopulation *seg_define_again(const SegPopulation *population);
+extern void seg_define_end(void);
+
+/* A snapshot that shows what this transaction has done so far.  Popped by seg_define_end. */
+extern void seg_define_push_snapshot(void);
+
+typedef struct SegParam
+{
+	Oid			type;
+	Datum		value;
+	bool		isnull;
+} SegParam;
+
+extern SegParam seg_param_int4(int32 value);
+extern SegParam seg_param_id(int32 value);	/* 0 is null */
+extern SegParam seg_param_oid(Oid type, Oid value);
+extern SegParam seg_param_bool(bool value);
+extern SegParam seg_param_text(const char *value);	/* NULL is null */
+extern SegParam seg_param_name(const char *value);
+extern SegParam seg_param_rule(const SegRule *value);
+
+/*
+ * Run a statement on our own tables, with the extension's rights.  Returns the integer in
+ * the first column of the first row that it returns, else the number of rows.
+ */
+extern int32 seg_define_write(const char *sql, int nparams, const SegParam *params);
+
+/* Names that we keep are like identifiers.  what: "population", "source", ... */
+extern void seg_check_name(const char *what, const char *name);
+
+/* Can the relation be read at all, and may role select the column? */
+extern void seg_check_relation(Oid relid);
+extern void seg_check_select(Oid relid, const char *column, Oid role);
+
+/* The names of its columns, for a hint and for clashes. */
+extern List *seg_column_names(Oid relid);
+
+/* The column's type, domains looked through; an error if there is none of that name. */
+extern Oid	seg_column_type(Oid relid, const char *column);
+
+/* The single column of the primary key; NULL if there is none. */
+extern char *seg_primary_key(Oid relid);
+
+/* Does an index guarantee that a value of the column stands in one row only? */
+extern bool seg_column_unique(Oid relid, const char *column);
+
+/* An error unless each value of the column stands in one row; nulls do not count. */
+extern void seg_check_unique_data(const SegPopulation *population, Oid relid, const char *column);
+
+/* Can a column of one type refer to a column of the other? */
+extern bool seg_key_types_match(Oid a, Oid b);
+
+/* schema.table, as it is to be written in SQL. */
+extern char *seg_quoted_relation(Oid relid);
+
+/* Is a new name free where it will be looked up: at the members, or at the rows of a source or lookup? */
+extern void seg_check_name_is_free(const SegPopulation *population, SegLookupOf of, int of_index,
+								   const char *name);
+
+#endif							/* SEG_DEFINE_H */

@@ -1,0 +1,267 @@
+/*
+ * define_population.c
+ *		Making and dropping populations.
+ *
+ * A member is known by a bigint.  Where keys are integers that lie fairly dense, the
+ * key itself is that number; else segments.dictionary gives one to each key.  Which it
+ * is, is decided when the population is made, and stays.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "catalog.h"
+#include "clock.h"
+#include "define.h"
+#include "nearest.h"
+
+/* Dense: this many numbers for each key and these on top may lie unused. */
+#define SPAN_PER_KEY	64
+#define SPAN_FREE		(1 << 20)
+
+PG_FUNCTION_INFO_V1(create_population);
+PG_FUNCTION_INFO_V1(alter_population);
+PG_FUNCTION_INFO_V1(drop_population);
+
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+static void
+check_key_type(const SegPopulation *population)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	if (!is_integer(population->key_type) && population->key_type != UUIDOID &&
+		population->key_type != TEXTOID && population->key_type != VARCHAROID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" of type %s cannot be the key of a population", population->key,
+						format_type_be(population->key_type)),
+				 errdetail("A key is smallint, integer, bigint, uuid, text or varchar."),
+				 errhint("Register a view that casts it.")));
+	get_atttypetypmodcoll(population->relid, get_attnum(population->relid, population->key),
+						  &type, &typmod, &collation);
+	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("column \"%s\" cannot be the key of a population", population->key),
+				 errdetail("Its collation is not deterministic: keys that differ count as equal.")));
+}
+
+/*
+ * Reads all keys, for nulls, and for how integers are spread.
+ */
+static void
+check_key_data(SegPopulation *population)
+{
+	const char *key = quote_identifier(population->key);
+	SegUser		user;
+	StringInfoData sql;
+	int64		n[4] = {0, 0, 0, 0};	/* rows, keys, least, greatest */
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT pg_catalog.count(*), pg_catalog.count(m.%s)", key);
+	if (is_integer(population->key_type))
+		appendStringInfo(&sql, ", pg_catalog.min(m.%s)::pg_catalog.int8, pg_catalog.max(m.%s)::pg_catalog.int8",
+						 key, key);
+	appendStringInfo(&sql, " FROM %s AS m", seg_quoted_relation(population->relid));
+
+	seg_user_become_owner(&user, population);
+	SPI_connect();
+	if (SPI_execute(sql.data, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "cannot execute: %s", sql.data);
+	for (int i = 0; i < SPI_tuptable->tupdesc->natts; i++)
+	{
+		bool		isnull;
+		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
+
+		n[i] = isnull ? 0 : DatumGetInt64(value);
+	}
+	SPI_finish();
+	seg_user_restore(&user);
+
+	if (n[1] < n[0])
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("key column \"%s\" of \"%s\" contains null values", population->key,
+						get_rel_name(population->relid)),
+				 errdetail("Of its rows, " INT64_FORMAT " have none.", n[0] - n[1])));
+
+	/* the subtraction cannot overflow an unsigned number */
+	population->dictionary = !is_integer(population->key_type) ||
+		((uint64) n[3] - (uint64) n[2]) / SPAN_PER_KEY > (uint64) n[1] + SPAN_FREE / SPAN_PER_KEY;
+}
+
+static void
+check_key(SegPopulation *population)
+{
+	if (population->key == NULL)
+	{
+		population->key = seg_primary_key(population->relid);
+		if (population->key == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("\"%s\" has no primary key of one column", get_rel_name(population->relid)),
+					 errhint("Say which column is the key, as in key => 'id'. The columns are: %s.",
+							 seg_list_names(seg_column_names(population->relid)))));
+	}
+	population->key_type = seg_column_type(population->relid, population->key);
+	seg_check_select(population->relid, population->key, population->owner);
+	check_key_type(population);
+	if (!seg_column_unique(population->relid, population->key))
+		seg_check_unique_data(population, population->relid, population->key);
+	check_key_data(population);
+}
+
+static void
+check_population_is_new(const char *name)
+{
+	SegScan		scan;
+	ScanKeyData key;
+
+	seg_key_text(&key, SEG_COL_POPULATION_NAME, name);
+	seg_scan_begin(&scan, "population", "population_name_key", 1, &key);
+	if (seg_scan_next(&scan))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("population \"%s\" already exists", name)));
+	seg_scan_end(&scan);
+}
+
+/*
+ * create_population(name, relation, key, time_zone)
+ */
+Datum
+create_population(PG_FUNCTION_ARGS)
+{
+	SegPopulation population = {0};
+	SegParam	params[7];
+	SegParam	id;
+
+	population.name = seg_arg_required_text(fcinfo, 0, "name");
+	population.relid = seg_arg_required_oid(fcinfo, 1, "relation");
+	population.key = seg_arg_name(fcinfo, 2);
+	population.time_zone = seg_arg_required_text(fcinfo, 3, "time_zone");
+	population.owner = GetUserId();
+
+	seg_check_name("population", population.name);
+	(void) seg_clock_zone(population.time_zone);
+
+	/* names are settled one at a time; readers and other definitions go on */
+	LockRelationOid(seg_catalog_relation("population"), ShareUpdateExclusiveLock);
+	seg_define_push_snapshot();
+	check_population_is_new(population.name);
+	LockRelationOid(population.relid, AccessShareLock);
+	seg_check_relation(population.relid);
+	check_key(&population);
+
+	params[0] = seg_param_text(population.name);
+	params[1] = seg_param_oid(REGCLASSOID, population.relid);
+	params[2] = seg_param_name(population.key);
+	params[3] = seg_param_oid(REGTYPEOID, population.key_type);
+	params[4] = seg_param_bool(population.dictionary);
+	params[5] = seg_param_oid(REGROLEOID, population.owner);
+	params[6] = seg_param_text(population.time_zone);
+	id = seg_param_int4(seg_define_write("INSERT INTO segments.population"
+										 " (name, relation, key, key_type, dictionary, owner, time_zone)"
+										 " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
+										 7, params));
+	(void) seg_define_write("INSERT INTO segments.segment (population, name, rule, kind, description)"
+							" VALUES ($1, '" SEG_EVERYONE "', 'true', 'everyone', 'the whole population')",
+							1, &id);
+	seg_define_end();
+	PG_RETURN_VOID();
+}
+
+/*
+ * alter_population(name, new_name, time_zone, owner)
+ *		What is null stays as it is.
+ */
+Datum
+alter_population(PG_FUNCTION_ARGS)
+{
+	char	   *new_name = seg_arg_text(fcinfo, 1);
+	char	   *time_zone = seg_arg_text(fcinfo, 2);
+	SegPopulation *population;
+	SegParam	params[4];
+
+	LockRelationOid(seg_catalog_relation("population"), ShareUpdateExclusiveLock);
+	population = seg_define_begin(seg_arg_required_text(fcinfo, 0, "name"));
+	if (new_name != NULL && strcmp(new_name, population->name) != 0)
+	{
+		seg_check_name("population", new_name);
+		check_population_is_new(new_name);
+	}
+	if (time_zone != NULL)
+		(void) seg_clock_zone(time_zone);
+	if (!PG_ARGISNULL(3))
+	{
+		population->owner = PG_GETARG_OID(3);
+		check_can_set_role(GetUserId(), population->owner);
+		seg_check_select(population->relid, population->key, population->owner);
+	}
+
+	params[0] = seg_param_int4(population->id);
+	params[1] = seg_param_text(new_name);
+	params[2] = seg_param_text(time_zone);
+	params[3] = seg_param_oid(REGROLEOID, population->owner);
+	(void) seg_define_write("UPDATE segments.population SET name = coalesce($2, name),"
+							" time_zone = coalesce($3, time_zone), owner = $4 WHERE id = $1", 4, params);
+	seg_define_end();
+	PG_RETURN_VOID();
+}
+
+/*
+ * drop_population(name, cascade)
+ */
+Datum
+drop_population(PG_FUNCTION_ARGS)
+{
+	static const char *const delete_from[] = {
+		"DELETE FROM segments.membership WHERE population = $1",
+		"DELETE FROM segments.dictionary WHERE population = $1",
+		"DELETE FROM segments.segment WHERE population = $1",
+		"DELETE FROM segments.attribute WHERE population = $1",
+		"DELETE FROM segments.lookup WHERE population = $1",
+		"DELETE FROM segments.source WHERE population = $1",
+		"DELETE FROM segments.population WHERE id = $1"
+	};
+	SegPopulation *population = seg_define_begin(seg_arg_required_text(fcinfo, 0, "name"));
+	bool		cascade = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	SegParam	id = seg_param_int4(population->id);
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	foreach(lc, seg_segments_of_population(population->id))
+	{
+		SegSegment *segment = lfirst(lc);
+
+		if (!segment->everyone)
+			names = lappend(names, segment->name);
+	}
+	if (names != NIL && !cascade)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop population \"%s\" because it has segments", population->name),
+				 errdetail("They are: %s.", seg_list_names(names)),
+				 errhint("Use cascade => true to drop them, too.")));
+	for (Size i = 0; i < lengthof(delete_from); i++)
+		(void) seg_define_write(delete_from[i], 1, &id);
+	seg_define_end();
+	PG_RETURN_VOID();
+}
