@@ -178,6 +178,18 @@ seg_define_end(void)
 	PopActiveSnapshot();
 }
 
+SegProgram *
+seg_define_bind(const SegPopulation *population, int nrules, const SegRule **rules, const int32 *self)
+{
+	SegUser		user;
+	SegProgram *program;
+
+	seg_user_become_owner(&user, population);
+	program = seg_bind_population(population, nrules, rules, self);
+	seg_user_restore(&user);
+	return program;
+}
+
 void
 seg_check_name(const char *what, const char *name)
 {

@@ -18,6 +18,7 @@
 #include "nodes/pg_list.h"
 
 #include "compat.h"
+#include "program.h"
 #include "registry.h"
 
 /* Arguments of SQL functions: copied; NULL for null, which "required" refuses. */
@@ -54,6 +55,13 @@ extern SegParam seg_param_rule(const SegRule *value);
  * the first column of the first row that it returns, else the number of rows.
  */
 extern int32 seg_define_write(const char *sql, int nparams, const SegParam *params);
+
+/*
+ * Binds rules as the population's owner, since the literals of a type are read by that type's
+ * own function.
+ */
+extern SegProgram *seg_define_bind(const SegPopulation *population, int nrules, const SegRule **rules,
+								   const int32 *self);
 
 /* Names that we keep are like identifiers.  what: "population", "source", ... */
 extern void seg_check_name(const char *what, const char *name);

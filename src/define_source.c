@@ -183,6 +183,26 @@ resolve_parent(const SegPopulation *population, SegSource *source, const char *p
 	check_reference(source->relid, source->key, parent_relid, source->parent_key, parent_type);
 }
 
+/* A filter is bound wherever the source is read, so read it. */
+static void
+check_filter(const SegPopulation *population, const char *source)
+{
+	StringInfoData text;
+	const SegRule *rule;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, "exists(\"");
+	for (const char *c = source; *c != '\0'; c++)
+	{
+		if (*c == '"')
+			appendStringInfoChar(&text, '"');
+		appendStringInfoChar(&text, *c);
+	}
+	appendStringInfoString(&text, "\")");
+	rule = seg_rule_parse(text.data, text.len);
+	(void) seg_define_bind(population, 1, &rule, NULL);
+}
+
 /*
  * add_source(population, name, relation, key, at, parent, filter)
  */
@@ -233,6 +253,8 @@ add_source(PG_FUNCTION_ARGS)
 	(void) seg_define_write("INSERT INTO segments.source"
 							" (population, name, relation, key, at, parent, parent_key, filter)"
 							" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", 8, params);
+	population = seg_define_again(population);
+	check_filter(population, source.name);
 	seg_define_end();
 	PG_RETURN_VOID();
 }
