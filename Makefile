@@ -16,7 +16,7 @@ ifneq (,$(filter $(DRIVERS),$(MAKECMDGOALS)))
 .PHONY: $(MAKECMDGOALS)
 
 $(filter $(DRIVERS),$(MAKECMDGOALS)):
-	@PG_CONFIG='$(PG_CONFIG)' test/$@.sh
+	@PG_CONFIG='$(PG_CONFIG)' SANITIZE='$(SANITIZE)' test/$@.sh
 
 $(filter-out $(DRIVERS),$(MAKECMDGOALS)):
 	@$(MAKE) --no-print-directory $@
@@ -49,6 +49,13 @@ ifdef WERROR
 PG_CFLAGS   += -Werror
 endif
 
+# SANITIZE=1: the address and undefined behaviour sanitizers of gcc. The server
+# has to have libasan preloaded; test/cluster.sh does that.
+ifdef SANITIZE
+PG_CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SHLIB_LINK  += -fsanitize=address,undefined
+endif
+
 PG_CONFIG   ?= pg_config
 PGXS        := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 ifeq (,$(wildcard $(PGXS)))
@@ -64,8 +71,8 @@ $(OBJS) $(OBJS:.o=.bc): $(wildcard $(srcdir)/src/*.h) .built-for
 # Objects built for one server are not linked for another.
 .PHONY: always
 .built-for: always
-	@$(PG_CONFIG) --version --configure | cmp -s - $@ || \
-	 $(PG_CONFIG) --version --configure > $@
+	@{ $(PG_CONFIG) --version --configure; echo $(if $(SANITIZE),sanitized); } | \
+	 { cat > $@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@; }
 
 # How the compiler is called, for test/lint.sh.
 .PHONY: print-flags

@@ -13,7 +13,8 @@ tally=$PWD/tmp_check/tally
 # failed NAME REMARK: counts one failure and shows how NAME's log ends
 failed() {
 	echo "  FAILED  $1${2:+ $2}"
-	tail -n 60 "$log/$1.log"
+	grep -E '(error|warning):' "$log/$1.log" | head -n 40
+	tail -n 40 "$log/$1.log" | cut -c 1-400
 	echo "0 1 0" >>"$tally"
 	return 1
 }
@@ -92,13 +93,23 @@ everything() {
 	local jobs
 	step layers test/layers.sh && echo "1 0 0" >>"$tally"
 	jobs=$(nproc 2>/dev/null || echo 1)
-	step build make -j"$jobs" PG_CONFIG="$PG_CONFIG" WERROR=1 || return
+	step build make -j"$jobs" PG_CONFIG="$PG_CONFIG" SANITIZE="${SANITIZE:-}" WERROR=1 || return
 	start_cluster >"$log/cluster.log" 2>&1 || failed cluster || return
 	regress
 	isolation
 	pgtap
 	tap
 	cp "$CLUSTER_DIR/server/log" "$log/server.log"
+	crashes
+}
+
+# A server that crashed is a failure, whichever test noticed.
+crashes() {
+	local sign='runtime error:|AddressSanitizer|TRAP: |terminated by signal|PANIC: '
+	grep -Eq "$sign" "$log/server.log" || return 0
+	echo "  FAILED  the server crashed"
+	grep -E -A 15 "$sign" "$log/server.log" | head -n 60
+	echo "0 1 0" >>"$tally"
 }
 
 summary() {

@@ -35,7 +35,7 @@ start_cluster() {
 	private_installation || return
 	unset MAKEFLAGS MFLAGS MAKELEVEL
 	make --no-print-directory -C "$(dirname "${BASH_SOURCE[0]}")/.." install \
-		PG_CONFIG="$PG_CONFIG" || return
+		PG_CONFIG="$PG_CONFIG" SANITIZE="${SANITIZE:-}" || return
 
 	mkdir "$CLUSTER_DIR/server"
 	if [ -n "$CLUSTER_RUNAS" ]; then
@@ -58,9 +58,22 @@ start_cluster() {
 			timezone = 'UTC'
 			log_timezone = 'UTC'
 		CONF
+		[ -z "${SANITIZE:-}" ] || preload_sanitizer || exit
 		$CLUSTER_RUNAS "$PG_BIN/pg_ctl" -D server/data -l server/log -w -s start \
 			</dev/null || { cat server/log; exit 1; }
 	)
+}
+
+# Debian's own server hangs in its libraries' start with the sanitizer in it.
+preload_sanitizer() {
+	export ASAN_OPTIONS=detect_leaks=0
+	LD_PRELOAD=$(gcc -print-file-name=libasan.so)
+	LD_PRELOAD=$LD_PRELOAD timeout 10 "$PG_BIN/postgres" --version || {
+		echo "This server does not run with libasan. One that you built yourself will:" \
+			"say PG_CONFIG=/path/to/its/bin/pg_config."
+		return 1
+	}
+	export LD_PRELOAD
 }
 
 # Programs are copied, since a link would lead back to where it points. The
