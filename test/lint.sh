@@ -29,7 +29,7 @@ static_analysis() {
 	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
 		--enable=warning,performance,portability \
 		--suppressions-list=test/cppcheck.txt \
-		-I src -DPG_VERSION_NUM=150000 -DUSE_ASSERT_CHECKING src
+		--include=test/cppcheck.h -I src src
 }
 
 # What pgindent would not leave: indentation by spaces, trailing blanks, a
