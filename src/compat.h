@@ -23,6 +23,11 @@
 		(void) (context); \
 		ereport(ERROR, __VA_ARGS__); \
 	} while (0)
+#define ereturn(context, dummy, ...) \
+	do { \
+		errsave(context, __VA_ARGS__); \
+		return dummy; \
+	} while (0)
 #endif
 
 #if PG_VERSION_NUM < 160000

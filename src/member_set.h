@@ -30,13 +30,14 @@
  * with one chunk takes 36 bytes and at most 1 kB for the members, which keeps it
  * below the TOAST threshold.
  *
- * member_set.c		reading and checking a value, comparing two
- * member_set_build.c	the builder
- * member_set_ops.c	set algebra
- * member_set_func.c	functions of one set, casts from and to arrays
- * member_set_io.c		text and binary forms
+ * member_set.c			reading and checking a value, comparing two
+ * member_set_write.c		writing one chunk by chunk
+ * member_set_build.c		building one from anything in any order
+ * member_set_ops.c		set algebra
+ * member_set_func.c		functions of one set, casts from and to arrays
+ * member_set_io.c			text and binary forms
  * member_set_roaring.c	the portable Roaring formats
- * member_set_agg.c	aggregates
+ * member_set_agg.c		aggregates
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -78,7 +79,7 @@ typedef struct SegMemberSet
 
 #define SEG_SET_HEADER_SIZE		offsetof(SegMemberSet, head)
 #define SEG_SET_BODY_SHIFT		30
-#define SEG_SET_BODY_MASK		((UINT32CONST(1) << SEG_SET_BODY_SHIFT) - 1)
+#define SEG_SET_BODY_MASK		(((uint32) 1 << SEG_SET_BODY_SHIFT) - 1)
 
 #define DatumGetSegMemberSetP(d)	((SegMemberSet *) PG_DETOAST_DATUM(d))
 #define PG_GETARG_SEG_MEMBER_SET_P(n)	DatumGetSegMemberSetP(PG_GETARG_DATUM(n))
@@ -220,7 +221,7 @@ extern int	seg_set_compare(const SegMemberSet *a, const SegMemberSet *b);
 
 typedef struct SegSetBuilder SegSetBuilder;
 
-/* A builder keeps its memory in a context of its own under the current one. */
+/* A builder keeps its memory in a context of its own under the current one; 2 kB at first. */
 extern SegSetBuilder *seg_set_builder_create(void);
 
 /*
@@ -235,7 +236,7 @@ extern void seg_set_builder_add_chunk_bits(SegSetBuilder *b, int64 number,
 extern void seg_set_builder_add_chunk(SegSetBuilder *b, const SegChunk *chunk);
 extern void seg_set_builder_add_set(SegSetBuilder *b, const SegMemberSet *set);
 
-/* An upper bound of the bytes in use, for callers that keep within a budget. */
+/* The memory it holds, for callers that keep within a budget. */
 extern Size seg_set_builder_memory(const SegSetBuilder *b);
 
 /*
