@@ -1,0 +1,170 @@
+/*
+ * sqlgen_read.c
+ *		The reading query of a relation, for a pass over the population.
+ *
+ * A source is read once, whatever the rules want of it.  Its parents are joined to tell
+ * whose row it is, lookups are joined outwards, each once for a path:
+ *
+ *		SELECT s2.customer_id::bigint, s1.quantity, l1.category
+ *		FROM shop.lines AS s1
+ *			JOIN shop.orders AS s2 ON s2.id = s1.order_id
+ *			LEFT JOIN shop.products AS l1 ON l1.id = s1.product_id
+ *		WHERE s2.customer_id IS NOT NULL
+ *
+ * The population itself is joined only where the reference is not to its key column.  A
+ * dictionary is joined where members are numbers given to keys.
+ *
+ * Columns come as they are declared (the reader of the pass knows their types); nothing is
+ * computed here but the way into json.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+
+#include "sqlgen.h"
+
+/* A lookup that is joined already: for whose row, and which. */
+typedef struct JoinedLookup
+{
+	const char *of;				/* alias of the row that it is looked up for */
+	int			lookup;
+	char	   *alias;
+} JoinedLookup;
+
+typedef struct ReadQuery
+{
+	SegSql		g;
+	StringInfoData columns;
+	StringInfoData from;
+	List	   *lookups;		/* of JoinedLookup * */
+	char	   *key;			/* refers to the member */
+} ReadQuery;
+
+static void
+join(ReadQuery *q, const char *kind, Oid relid, const char *alias, const char *condition)
+{
+	seg_sql_newline(&q->g, &q->from);
+	appendStringInfo(&q->from, "%s %s AS %s ON %s", kind, seg_sql_relation(relid), alias, condition);
+}
+
+/* The alias of the row behind the lookups of a column. */
+static const char *
+follow_lookups(ReadQuery *q, const SegColumn *column, const char *alias)
+{
+	for (int i = 0; i < column->nlookups; i++)
+	{
+		const SegLookup *lookup = &q->g.program->population->lookups[column->lookups[i]];
+		JoinedLookup *joined = NULL;
+		ListCell   *lc;
+
+		foreach(lc, q->lookups)
+		{
+			JoinedLookup *known = lfirst(lc);
+
+			if (known->lookup == column->lookups[i] && strcmp(known->of, alias) == 0)
+				joined = known;
+		}
+		if (joined == NULL)
+		{
+			joined = palloc(sizeof(JoinedLookup));
+			joined->of = alias;
+			joined->lookup = column->lookups[i];
+			joined->alias = seg_sql_alias(&q->g, "l");
+			q->lookups = lappend(q->lookups, joined);
+			join(q, "LEFT JOIN", lookup->relid, joined->alias,
+				 psprintf("%s = %s", seg_sql_qualified(joined->alias, lookup->references),
+						  seg_sql_qualified(alias, lookup->key)));
+		}
+		alias = joined->alias;
+	}
+	return alias;
+}
+
+static void
+append_column(ReadQuery *q, const SegRelation *relation, const SegColumn *column)
+{
+	const char *alias = SEG_POPULATION_ALIAS;
+	char	   *sql;
+
+	if (relation->source >= 0)
+		alias = q->g.aliases[0][column->kind == SEG_COLUMN_MOMENT ? column->source : relation->source];
+	if (column->kind == SEG_COLUMN_EXPRESSION)
+		sql = psprintf("(%s)", column->name);
+	else
+		sql = seg_sql_qualified(follow_lookups(q, column, alias), column->name);
+	if (column->base.typid == JSONOID)
+		sql = psprintf("%s::jsonb", sql);
+	appendStringInfo(&q->columns, ", %s", seg_sql_path(column, sql));
+}
+
+/* FROM a source and its parents, up to the reference to the member. */
+static void
+from_source(ReadQuery *q, int source)
+{
+	const SegPopulation *population = q->g.program->population;
+	const SegSource *sources = population->sources;
+	char	  **aliases = q->g.aliases[0];
+
+	aliases[source] = seg_sql_alias(&q->g, "s");
+	appendStringInfo(&q->from, "%s AS %s", seg_sql_relation(sources[source].relid), aliases[source]);
+	while (sources[source].parent >= 0)
+	{
+		int			parent = sources[source].parent;
+
+		aliases[parent] = seg_sql_alias(&q->g, "s");
+		join(q, "JOIN", sources[parent].relid, aliases[parent],
+			 psprintf("%s = %s", seg_sql_qualified(aliases[parent], sources[source].parent_key),
+					  seg_sql_qualified(aliases[source], sources[source].key)));
+		source = parent;
+	}
+	q->key = seg_sql_qualified(aliases[source], sources[source].key);
+	if (strcmp(sources[source].parent_key, population->key) == 0)
+		return;
+	join(q, "JOIN", population->relid, SEG_POPULATION_ALIAS,
+		 psprintf("%s = %s", seg_sql_qualified(SEG_POPULATION_ALIAS, sources[source].parent_key), q->key));
+	q->key = seg_sql_qualified(SEG_POPULATION_ALIAS, population->key);
+}
+
+char *
+seg_sql_read(const SegProgram *program, int relationno, const char *members)
+{
+	const SegPopulation *population = program->population;
+	const SegRelation *relation = list_nth(program->relations, relationno);
+	ReadQuery	q = {.g = {.program = program,.level = 1}};
+	char	   *member;
+	const char *restricted;
+	ListCell   *lc;
+
+	initStringInfo(&q.columns);
+	initStringInfo(&q.from);
+	q.g.aliases = palloc(sizeof(char **));
+	q.g.aliases[0] = palloc0(sizeof(char *) * (population->nsources + 1));
+
+	if (relation->source >= 0)
+		from_source(&q, relation->source);
+	else
+	{
+		appendStringInfo(&q.from, "%s AS %s", seg_sql_relation(population->relid), SEG_POPULATION_ALIAS);
+		q.key = seg_sql_qualified(SEG_POPULATION_ALIAS, population->key);
+	}
+	if (population->dictionary)
+	{
+		seg_sql_newline(&q.g, &q.from);
+		appendStringInfo(&q.from, "JOIN segments.dictionary AS d ON d.population = %d AND d.key = %s::text COLLATE \"C\"",
+						 population->id, q.key);
+		restricted = member = "d.member";
+	}
+	else
+	{
+		member = psprintf("%s::bigint", q.key);
+		restricted = q.key;
+	}
+	foreach(lc, relation->columns)
+		append_column(&q, relation, lfirst(lc));
+	if (members != NULL)
+		return psprintf("SELECT %s%s\nFROM %s\nWHERE %s = ANY (%s)", member, q.columns.data, q.from.data, restricted, members);
+	return psprintf("SELECT %s%s\nFROM %s\nWHERE %s IS NOT NULL", member, q.columns.data, q.from.data, restricted);
+}
