@@ -96,6 +96,17 @@ COMMENT ON COLUMN segments.segment.built IS 'false: its members have never been 
 COMMENT ON COLUMN segments.segment.built_at IS 'moment that the stored members are exact for';
 COMMENT ON COLUMN segments.segment.members IS 'number of stored members';
 
+CREATE TABLE segments.membership (
+	population integer NOT NULL,
+	chunk bigint NOT NULL,
+	segment integer NOT NULL,
+	members segments.member_set NOT NULL,
+	PRIMARY KEY (population, chunk, segment)
+);
+CREATE INDEX membership_segment_chunk ON segments.membership (segment, chunk);
+COMMENT ON TABLE segments.membership IS 'the members of a segment in one chunk of keys; chunk by chunk, so that one member''s segments lie together';
+COMMENT ON COLUMN segments.membership.chunk IS 'number of the chunk: the members divided by its size';
+
 -- One table for all populations, and keys as text: nothing has to be created
 -- when a population is, and pg_dump takes it along like the others.
 CREATE TABLE segments.dictionary (
@@ -117,6 +128,7 @@ SELECT pg_catalog.pg_extension_config_dump('segments.attribute', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.attribute_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.segment', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.segment_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('segments.membership', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.dictionary', '');
 
 CREATE FUNCTION segments.readable_populations() RETURNS integer[]

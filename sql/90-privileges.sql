@@ -4,14 +4,15 @@
 -- but the extension's owner writes them.
 
 GRANT SELECT ON segments.population, segments.source, segments.lookup,
-	segments.attribute, segments.segment, segments.dictionary,
-	segments.overview TO PUBLIC;
+	segments.attribute, segments.segment, segments.membership,
+	segments.dictionary, segments.overview TO PUBLIC;
 
 ALTER TABLE segments.population ENABLE ROW LEVEL SECURITY;
 ALTER TABLE segments.source ENABLE ROW LEVEL SECURITY;
 ALTER TABLE segments.lookup ENABLE ROW LEVEL SECURITY;
 ALTER TABLE segments.attribute ENABLE ROW LEVEL SECURITY;
 ALTER TABLE segments.segment ENABLE ROW LEVEL SECURITY;
+ALTER TABLE segments.membership ENABLE ROW LEVEL SECURITY;
 ALTER TABLE segments.dictionary ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY readable ON segments.population FOR SELECT
@@ -23,6 +24,8 @@ CREATE POLICY readable ON segments.lookup FOR SELECT
 CREATE POLICY readable ON segments.attribute FOR SELECT
 	USING (population = ANY ((SELECT segments.readable_populations())::integer[]));
 CREATE POLICY readable ON segments.segment FOR SELECT
+	USING (population = ANY ((SELECT segments.readable_populations())::integer[]));
+CREATE POLICY readable ON segments.membership FOR SELECT
 	USING (population = ANY ((SELECT segments.readable_populations())::integer[]));
 CREATE POLICY readable ON segments.dictionary FOR SELECT
 	USING (population = ANY ((SELECT segments.readable_populations())::integer[]));

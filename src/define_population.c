@@ -233,6 +233,7 @@ Datum
 drop_population(PG_FUNCTION_ARGS)
 {
 	static const char *const delete_from[] = {
+		"DELETE FROM segments.membership WHERE population = $1",
 		"DELETE FROM segments.dictionary WHERE population = $1",
 		"DELETE FROM segments.segment WHERE population = $1",
 		"DELETE FROM segments.attribute WHERE population = $1",

@@ -399,6 +399,21 @@ find_segment(int32 population, const char *name)
 	return segment;
 }
 
+char *
+seg_segment_name(int32 id)
+{
+	SegScan		scan;
+	ScanKeyData key;
+	char	   *name = NULL;
+
+	seg_key_int4(&key, SEG_COL_SEGMENT_ID, id);
+	seg_scan_begin(&scan, "segment", "segment_pkey", 1, &key);
+	if (seg_scan_next(&scan))
+		name = seg_scan_text(&scan, SEG_COL_SEGMENT_NAME);
+	seg_scan_end(&scan);
+	return name;
+}
+
 /* populations: where it was looked for. */
 static void
 report_missing_segment(const char *name, const char *population, List *populations)

@@ -108,6 +108,9 @@ extern List *seg_populations_readable(void);
 extern List *seg_segments_of_population(int32 population);
 extern SegSegment *seg_segment_get(int32 population, const char *name, bool missing_ok);
 
+/* NULL if there is none of that id. */
+extern char *seg_segment_name(int32 id);
+
 /* The segment of everyone in each population; its name is taken. */
 #define SEG_EVERYONE	"everyone"
 
