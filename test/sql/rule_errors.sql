@@ -9,8 +9,12 @@ SELECT 'ländername = ''Größe'' && x'::text::segment_rule;
 SELECT E'country = ''DE''\n  and -- the area\n  city = = ''Köln'''::text::segment_rule;
 
 -- From here on the input function is called, for short.
-\set VERBOSITY verbose
+\set VERBOSITY sqlstate
 SELECT segment_rule_in('country == ''DE''');
+SELECT segment_rule_in('seen > 2024-02-30');
+SELECT segment_rule_in('seen > 2024-05-30T16');
+SELECT segment_rule_in('name like ''50\''');
+SELECT segment_rule_in(('a = ''' || repeat('x', 1024 * 1024) || '''')::cstring);
 \set VERBOSITY default
 
 -- Operators of other languages
