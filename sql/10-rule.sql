@@ -132,3 +132,33 @@ CREATE OPERATOR CLASS segments.segment_rule_hash_ops DEFAULT FOR TYPE segments.s
 	FUNCTION 2 segments.segment_rule_hash_extended(segments.segment_rule, pg_catalog.int8);
 COMMENT ON OPERATOR CLASS segments.segment_rule_hash_ops USING hash IS 'equality of rules';
 COMMENT ON OPERATOR FAMILY segments.segment_rule_hash_ops USING hash IS 'equality of rules';
+
+-- The tree as json, for programs that show and build rules.
+
+CREATE FUNCTION segments.segment_rule_to_jsonb(rule segments.segment_rule) RETURNS pg_catalog.jsonb
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION segments.segment_rule_to_jsonb(segments.segment_rule) IS 'the tree of a rule';
+
+CREATE FUNCTION segments.segment_rule_to_json(rule segments.segment_rule) RETURNS pg_catalog.json
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION segments.segment_rule_to_json(segments.segment_rule) IS 'the tree of a rule';
+
+CREATE FUNCTION segments.jsonb_to_segment_rule(tree pg_catalog.jsonb) RETURNS segments.segment_rule
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION segments.jsonb_to_segment_rule(pg_catalog.jsonb) IS 'the rule of a tree';
+
+CREATE FUNCTION segments.json_to_segment_rule(tree pg_catalog.json) RETURNS segments.segment_rule
+	AS 'MODULE_PATHNAME' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION segments.json_to_segment_rule(pg_catalog.json) IS 'the rule of a tree';
+
+CREATE CAST (segments.segment_rule AS pg_catalog.jsonb) WITH FUNCTION segments.segment_rule_to_jsonb(segments.segment_rule);
+COMMENT ON CAST (segments.segment_rule AS pg_catalog.jsonb) IS 'the tree of a rule';
+
+CREATE CAST (segments.segment_rule AS pg_catalog.json) WITH FUNCTION segments.segment_rule_to_json(segments.segment_rule);
+COMMENT ON CAST (segments.segment_rule AS pg_catalog.json) IS 'the tree of a rule';
+
+CREATE CAST (pg_catalog.jsonb AS segments.segment_rule) WITH FUNCTION segments.jsonb_to_segment_rule(pg_catalog.jsonb);
+COMMENT ON CAST (pg_catalog.jsonb AS segments.segment_rule) IS 'the rule of a tree';
+
+CREATE CAST (pg_catalog.json AS segments.segment_rule) WITH FUNCTION segments.json_to_segment_rule(pg_catalog.json);
+COMMENT ON CAST (pg_catalog.json AS segments.segment_rule) IS 'the rule of a tree';

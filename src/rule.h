@@ -313,6 +313,11 @@ extern bool seg_rule_is_sound(const SegRule *rule);
 extern const char *seg_node_signature(SegNodeKind kind, int op);
 extern const char *seg_function_signature(SegFunction function);
 
+/* Reading a signature, child by child. */
+extern char seg_signature_next(const char **signature, bool absent);
+extern bool seg_signature_at_end(const char *signature);
+extern bool seg_signature_fits(char letter, uint8 kind);
+
 /*
  * rule_parse.c: reports a syntax error by ereport with position, detail and hint.  The
  * longer form can raise NOTICEs for what is legal but surprising, and report errors

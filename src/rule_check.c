@@ -127,9 +127,8 @@ is_condition(uint8 kind)
 	return kind >= SEG_NODE_AND && kind <= SEG_NODE_TAGGED && kind != SEG_NODE_ANNIVERSARY;
 }
 
-/* May a child of this kind stand for the letter? */
-static bool
-fits(char letter, uint8 kind)
+bool
+seg_signature_fits(char letter, uint8 kind)
 {
 	switch (letter)
 	{
@@ -159,6 +158,34 @@ fits(char letter, uint8 kind)
 		default:
 			return false;
 	}
+}
+
+/*
+ * What the next child may be, as the signature says; NUL if there can be none.  The
+ * signature is moved on behind it.  absent: there is no child in this place.
+ */
+char
+seg_signature_next(const char **signature, bool absent)
+{
+	char		letter = (*signature)[0];
+
+	if (letter == '\0')
+		return '\0';
+	if ((*signature)[1] == '*')
+		return absent ? '\0' : letter;
+	(*signature)++;
+	if (**signature == '?')
+		(*signature)++;
+	else if (absent)
+		return '\0';
+	return letter;
+}
+
+/* May the children end here? */
+bool
+seg_signature_at_end(const char *signature)
+{
+	return signature[0] == '\0' || signature[1] == '*';
 }
 
 /* Bytes of text, without a NUL among them and with one behind; a name has op parts. */
@@ -261,27 +288,19 @@ check_children(const SegNode *node, const char *end, int levels, const char **be
 		return false;
 	for (uint32 i = 0; i < node->nchild; i++)
 	{
-		char		letter = signature[0];
+		char		letter = seg_signature_next(&signature, node->child[i] == 0);
 
 		if (letter == '\0')
 			return false;
-		if (signature[1] != '*')
-			signature++;
 		if (node->child[i] == 0)
-		{
-			if (*signature++ != '?')
-				return false;
 			continue;
-		}
-		if (*signature == '?')
-			signature++;
-		if (node->child[i] != *behind - (const char *) node ||
+		if (node->child[i] != (uint32) (*behind - (const char *) node) ||
 			end - *behind < (ptrdiff_t) offsetof(SegNode, child) ||
-			!fits(letter, ((const SegNode *) *behind)->kind) ||
+			!seg_signature_fits(letter, ((const SegNode *) *behind)->kind) ||
 			!check_node(*behind, end, levels - 1, behind))
 			return false;
 	}
-	return signature[0] == '\0' || signature[1] == '*';
+	return seg_signature_at_end(signature);
 }
 
 /* At least the fixed part of a node lies between at and end. */

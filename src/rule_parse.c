@@ -282,6 +282,32 @@ parse_rule(SegParser *p)
 	return tree;
 }
 
+/* Text that is a duration (letter d), a period (p) or a point in time (m) and nothing else. */
+SegTree *
+seg_parse_fragment(char letter, const char *text, int len)
+{
+	SegParser	p = {.select_at = -1};
+	SegTree    *tree;
+
+	seg_scanner_init(&p.scanner, text, len);
+	seg_scanner_next(&p.scanner, &p.next);
+	seg_parse_advance(&p);
+	if (letter == 'd')
+		tree = seg_parse_duration(&p);
+	else if (letter == 'p')
+		tree = seg_parse_period(&p);
+	else
+	{
+		tree = seg_parse_value(&p);
+		if (seg_tree_kind(tree) != SEG_KIND_TIME)
+			seg_parse_error_at(&p, 0, ERRCODE_SYNTAX_ERROR, "A point in time was expected here.",
+							   "A point in time is NOW, TODAY, 90 DAYS AGO, START OF THIS MONTH, 2024-05-30 or 2024-05-30T16:00, for example.");
+	}
+	if (p.tok.kind != SEG_TOK_END)
+		seg_parse_unexpected(&p, "The end of the text", NULL);
+	return tree;
+}
+
 static void
 notice_mixed(const SegRule *rule)
 {

@@ -1,6 +1,6 @@
 /*
  * rule_parse.h
- *		What the parts of the parser share.  Nothing outside rule_parse*.c needs it.
+ *		What the parts of the parser share, and what the json reader takes from it.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -48,6 +48,7 @@ typedef enum SegTreeKind
 } SegTreeKind;
 
 /* rule_parse.c */
+extern SegTree *seg_parse_fragment(char letter, const char *text, int len);
 extern SegTree *seg_parse_condition(SegParser *p);
 extern SegTree *seg_parse_sum(SegParser *p);
 extern void seg_parse_advance(SegParser *p);

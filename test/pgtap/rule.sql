@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = segments, public;
 BEGIN;
-SELECT plan(9);
+SELECT plan(12);
 \ir ../include/random_rule.sql
 SELECT setseed(0.4711) \gset
 
@@ -35,6 +35,11 @@ $$, 'every construct is among them');
 SELECT is_empty($$
 	SELECT rule FROM parsed WHERE segment_rule_send(rule) <> '\x01'::bytea || convert_to(rule::text, 'UTF8')
 $$, 'the binary form is a version and the text');
+
+SELECT is_empty($$
+	SELECT rule, rule::jsonb FROM parsed WHERE rule::jsonb::segment_rule <> rule OR rule::json::segment_rule <> rule
+		OR rule::json::jsonb <> rule::jsonb
+$$, 'a value''s json tree gives the same value');
 
 -- Mutated and truncated texts: refused with an error of ours, or a rule like any other.
 CREATE FUNCTION pg_temp.mutate(rule text, other text) RETURNS text LANGUAGE plpgsql VOLATILE AS $$
@@ -90,8 +95,61 @@ END $$;
 
 CREATE TEMP TABLE fuzzed AS SELECT * FROM pg_temp.fuzz(100000);
 SELECT is_empty('SELECT what FROM fuzzed WHERE times = 1', 'mutated texts are rules or refused with an error of ours');
-SELECT diag(what || ' ' || times) FROM fuzzed;
+SELECT diag('texts ' || what || ' ' || times) FROM fuzzed;
 SELECT cmp_ok((SELECT min(times) FROM fuzzed), '>', 10000::bigint, 'and there are many of both');
+
+-- Mutated trees: any text for any other, and as text.
+CREATE FUNCTION pg_temp.fuzz_trees(n int) RETURNS TABLE (what text, times bigint) LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	trees text[] := ARRAY(SELECT rule::json::text FROM parsed WHERE length(rule::json::text) < 2000 ORDER BY id);
+	words text[] := '{op,args,name,time,duration,period,function,aggregate,exists,every,satisfies,of,rows,source,
+		window,within,where,no,alias,for,and,not,=,between,in,within last,during,since,before,anniversary of,
+		place,percentile,lower,count,sum,count distinct,in segment,tagged,like,has any,negate,now,30 days}';
+	accepted bigint := 0;
+	refused bigint := 0;
+	mutant text;
+	tree jsonb;
+	value segment_rule;
+BEGIN
+	words := array_cat(ARRAY(SELECT '"' || word || '"' FROM unnest(words) word), '{true,3,-0.5,"null","[]","{}"}');
+	FOR i IN 1 .. n LOOP
+		mutant := trees[1 + i % cardinality(trees)];
+		IF i % 4 = 0 THEN
+			mutant := pg_temp.mutate(mutant, trees[1 + floor(random() * cardinality(trees))::int]);
+		ELSE
+			mutant := replace(mutant, pg_temp.pick(VARIADIC words), pg_temp.pick(VARIADIC words));
+			mutant := regexp_replace(mutant, '"[^"]*"', pg_temp.pick(VARIADIC words), 1, 1 + floor(random() * 20)::int);
+		END IF;
+		BEGIN
+			tree := mutant::jsonb;
+		EXCEPTION WHEN OTHERS THEN
+			CONTINUE;
+		END;
+		BEGIN
+			value := tree::segment_rule;
+		EXCEPTION WHEN OTHERS THEN
+			IF SQLSTATE NOT IN ('42601', '54000', '22007', '22008', '22025', '22023') OR SQLERRM !~ '^(syntax error|invalid value) in rule at|^invalid json tree of a rule|^number is' THEN
+				what := SQLSTATE || ' ' || SQLERRM || ': ' || mutant;
+				times := 1;
+				RETURN NEXT;
+			END IF;
+			refused := refused + 1;
+			CONTINUE;
+		END;
+		accepted := accepted + 1;
+		IF value::text::segment_rule <> value OR value::jsonb::segment_rule <> value THEN
+			what := 'no fixpoint: ' || mutant;
+			times := 1;
+			RETURN NEXT;
+		END IF;
+	END LOOP;
+	RETURN QUERY VALUES ('accepted', accepted), ('refused', refused);
+END $$;
+
+CREATE TEMP TABLE fuzzed_trees AS SELECT * FROM pg_temp.fuzz_trees(50000);
+SELECT is_empty('SELECT what FROM fuzzed_trees WHERE times = 1', 'mutated trees are rules or refused with an error of ours');
+SELECT diag('trees ' || what || ' ' || times) FROM fuzzed_trees;
+SELECT cmp_ok((SELECT min(times) FROM fuzzed_trees), '>', 1000::bigint, 'and there are many of both');
 
 -- Bytes that are no words at all
 SELECT lives_ok($$
