@@ -9,6 +9,8 @@
 
 #include "postgres.h"
 
+#include "storage/buffile.h"
+
 #if PG_VERSION_NUM < 150000
 #error "segments needs PostgreSQL 15 or later"
 #endif
@@ -28,6 +30,19 @@
 		errsave(context, __VA_ARGS__); \
 		return dummy; \
 	} while (0)
+
+/* From 16 on, this is PostgreSQL's own. */
+static inline size_t
+BufFileReadMaybeEOF(BufFile *file, void *ptr, size_t size, bool eofOK)
+{
+	size_t		nread = BufFileRead(file, ptr, size);
+
+	if (nread != size && !(nread == 0 && eofOK))
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read from temporary file: read only %zu of %zu bytes", nread, size)));
+	return nread;
+}
 #endif
 
 #if PG_VERSION_NUM < 160000
