@@ -111,12 +111,13 @@ COMMENT ON COLUMN segments.membership.chunk IS 'number of the chunk: the members
 -- when a population is, and pg_dump takes it along like the others.
 CREATE TABLE segments.dictionary (
 	population integer NOT NULL,
-	member bigint NOT NULL,
+	member bigint GENERATED ALWAYS AS IDENTITY,
 	key text COLLATE "C" NOT NULL,
 	PRIMARY KEY (population, member),
 	UNIQUE (population, key)
 );
 COMMENT ON TABLE segments.dictionary IS 'which number stands for which key, where keys are not dense integers';
+COMMENT ON COLUMN segments.dictionary.member IS 'of all populations from one sequence, so that nobody waits for a number';
 
 SELECT pg_catalog.pg_extension_config_dump('segments.population', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.population_id_seq', '');
@@ -130,6 +131,7 @@ SELECT pg_catalog.pg_extension_config_dump('segments.segment', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.segment_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.membership', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.dictionary', '');
+SELECT pg_catalog.pg_extension_config_dump('segments.dictionary_member_seq', '');
 
 CREATE FUNCTION segments.readable_populations() RETURNS integer[]
 	LANGUAGE c STABLE PARALLEL SAFE

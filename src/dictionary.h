@@ -1,0 +1,23 @@
+/*
+ * dictionary.h
+ *		Numbers for keys that are not dense integers.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_DICTIONARY_H
+#define SEG_DICTIONARY_H
+
+#include "postgres.h"
+
+#include "registry.h"
+
+/*
+ * Gives numbers to the keys of a population that have none, as the active snapshot sees
+ * them; says how many these were.  A later snapshot sees the numbers.
+ */
+extern uint64 seg_dictionary_complete(const SegPopulation *population);
+
+/* A member's key as text; of a member without one, its number. */
+extern char *seg_dictionary_key(const SegPopulation *population, int64 member);
+
+#endif							/* SEG_DICTIONARY_H */
