@@ -166,5 +166,8 @@ seg_sql_read(const SegProgram *program, int relationno, const char *members)
 		append_column(&q, relation, lfirst(lc));
 	if (members != NULL)
 		return psprintf("SELECT %s%s\nFROM %s\nWHERE %s = ANY (%s)", member, q.columns.data, q.from.data, restricted, members);
+	/* a row of the population without a key is for the pass to complain about */
+	if (relation->source < 0)
+		return psprintf("SELECT %s%s\nFROM %s", member, q.columns.data, q.from.data);
 	return psprintf("SELECT %s%s\nFROM %s\nWHERE %s IS NOT NULL", member, q.columns.data, q.from.data, restricted);
 }

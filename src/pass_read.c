@@ -1,0 +1,373 @@
+/*
+ * pass_read.c
+ *		Reading the relations of a pass into partitions.
+ *
+ * The rows go from the executor straight into the partitions: no tuple is stored anywhere else.
+ * All queries are planned first, since the planner's estimates say how many partitions there
+ * have to be.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/tupmacs.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "nodes/params.h"
+#include "tcop/dest.h"
+#include "utils/array.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+
+#include "pass_read.h"
+
+/* Up to so many members the queries look for them; beyond, they read all. */
+#define MOST_LOOKED_FOR 65536
+
+/* A value that is not passed by value, on its way into a row. */
+typedef struct Part
+{
+	const char *bytes;
+	Size		size;
+	Size		at;				/* where in the row it goes */
+} Part;
+
+/* Receives the rows of one relation. */
+typedef struct Receiver
+{
+	DestReceiver dest;
+	SegReading *reading;
+	int			relation;
+	SegLayout  *layout;
+	Part	   *parts;			/* of the row at hand, by column */
+} Receiver;
+
+static inline uint8 *
+row_nulls(const SegRow *row)
+{
+	return (uint8 *) row + SEG_ROW_DATA;
+}
+
+static inline Datum *
+row_values(const SegLayout *layout, const SegRow *row)
+{
+	return (Datum *) ((char *) row + layout->values);
+}
+
+void
+seg_layout_value(const SegLayout *layout, const SegRow *row, int column, const SegClock *clock, SegValue *out)
+{
+	const SegLayoutColumn *c = &layout->columns[column];
+	Datum		value = row_values(layout, row)[column];
+	bool		isnull = (row_nulls(row)[column / 8] >> (column % 8)) & 1;
+
+	if (!isnull && !c->byval)
+		value = PointerGetDatum((char *) row + value);
+	seg_value_from_datum(out, &c->type, value, isnull, clock);
+}
+
+/* Rows as they come. */
+
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
+{
+	Receiver   *r = (Receiver *) self;
+	SegLayout  *layout = r->layout;
+
+	if (tupdesc->natts != layout->ncolumns + 1)
+		elog(ERROR, "reading query has %d columns instead of %d", tupdesc->natts, layout->ncolumns + 1);
+	for (int i = 0; i < layout->ncolumns; i++)
+	{
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i + 1);
+		SegLayoutColumn *column = &layout->columns[i];
+
+		column->len = attribute->attlen;
+		column->byval = attribute->attbyval;
+		column->align = attribute->attalign;
+		column->is_short = column->type.type == SEG_T_TEXT;
+		/* json arrives as jsonb */
+		if (column->type.type == SEG_T_JSON)
+			column->type.typid = JSONBOID;
+	}
+}
+
+/* Is the row of somebody who does not matter? */
+static bool
+is_nobody(const Receiver *r, const TupleTableSlot *slot)
+{
+	const SegReading *reading = r->reading;
+	const SegPopulation *population = reading->program->population;
+
+	if (!slot->tts_isnull[0])
+		return reading->only != NULL && !seg_set_contains(reading->only, DatumGetInt64(slot->tts_values[0]));
+	/* where there is a dictionary, what has no number was looked for before */
+	if (r->relation == 0 && !population->dictionary)
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("population \"%s\" has a row without a key", population->name),
+				 errdetail("Column \"%s\" is null.", population->key)));
+	return true;
+}
+
+static bool
+is_hidden(const Receiver *r, const TupleTableSlot *slot)
+{
+	const SegReading *reading = r->reading;
+	int			column = r->layout->moment;
+	SegValue	value;
+	TimestampTz moment;
+
+	if (column < 0 || TIMESTAMP_IS_NOEND(reading->hide_from))
+		return false;
+	seg_value_from_datum(&value, &r->layout->columns[column].type, slot->tts_values[column + 1],
+						 slot->tts_isnull[column + 1], &reading->clock);
+	return seg_value_moment(&value, &reading->clock, &moment) && moment >= reading->hide_from;
+}
+
+/* The value as it will stand in the row, from at on. */
+static Part
+measure_value(const SegLayoutColumn *column, Datum value, Size at)
+{
+	Part		part;
+	struct varlena *plain;
+
+	if (column->len > 0)
+	{
+		part.bytes = DatumGetPointer(value);
+		part.size = column->len;
+		part.at = att_align_nominal(at, column->align);
+		return part;
+	}
+	/* there are no columns of pseudo-type cstring */
+	Assert(column->len == -1);
+	plain = column->is_short ? PG_DETOAST_DATUM_PACKED(value) : PG_DETOAST_DATUM(value);
+	part.bytes = (const char *) plain;
+	part.size = VARSIZE_ANY(plain);
+	part.at = VARATT_IS_SHORT(plain) ? at : att_align_nominal(at, column->align);
+	return part;
+}
+
+/* What the row takes; the receiver's parts are set. */
+static Size
+measure_row(Receiver *r, const TupleTableSlot *slot)
+{
+	const SegLayout *layout = r->layout;
+	Size		at = layout->bytes;
+
+	for (int i = 0; i < layout->ncolumns; i++)
+	{
+		if (slot->tts_isnull[i + 1] || layout->columns[i].byval)
+			continue;
+		r->parts[i] = measure_value(&layout->columns[i], slot->tts_values[i + 1], at);
+		at = r->parts[i].at + r->parts[i].size;
+	}
+	return at;
+}
+
+static void
+write_row(const Receiver *r, const TupleTableSlot *slot, SegRow *row)
+{
+	const SegLayout *layout = r->layout;
+	Datum	   *values = row_values(layout, row);
+
+	memset(row_nulls(row), 0, layout->values - SEG_ROW_DATA);
+	for (int i = 0; i < layout->ncolumns; i++)
+	{
+		values[i] = 0;
+		if (slot->tts_isnull[i + 1])
+			row_nulls(row)[i / 8] |= 1 << (i % 8);
+		else if (layout->columns[i].byval)
+			values[i] = slot->tts_values[i + 1];
+		else
+		{
+			values[i] = r->parts[i].at;
+			memcpy((char *) row + r->parts[i].at, r->parts[i].bytes, r->parts[i].size);
+		}
+	}
+}
+
+static bool
+receiver_slot(TupleTableSlot *slot, DestReceiver *self)
+{
+	Receiver   *r = (Receiver *) self;
+	MemoryContext caller;
+	SegRow	   *row;
+	Size		size;
+
+	CHECK_FOR_INTERRUPTS();
+	slot_getallattrs(slot);
+	if (is_nobody(r, slot) || is_hidden(r, slot))
+		return true;
+	caller = MemoryContextSwitchTo(r->reading->row_context);
+	size = measure_row(r, slot);
+	row = seg_partitions_add(r->reading->partitions, r->relation, DatumGetInt64(slot->tts_values[0]),
+							 size - SEG_ROW_DATA);
+	write_row(r, slot, row);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(r->reading->row_context);
+	return true;
+}
+
+static void
+receiver_nothing(DestReceiver *self)
+{
+}
+
+static void
+init_receiver(Receiver *r, SegReading *reading, int relation)
+{
+	memset(r, 0, sizeof(Receiver));
+	r->dest.receiveSlot = receiver_slot;
+	r->dest.rStartup = receiver_startup;
+	r->dest.rShutdown = receiver_nothing;
+	r->dest.rDestroy = receiver_nothing;
+	r->dest.mydest = DestTuplestore;
+	r->reading = reading;
+	r->relation = relation;
+	r->layout = &reading->layouts[relation];
+	r->parts = palloc(sizeof(Part) * (r->layout->ncolumns + 1));
+}
+
+/* Layouts. */
+
+static void
+init_layout(SegLayout *layout, const SegRelation *relation)
+{
+	ListCell   *lc;
+
+	layout->ncolumns = list_length(relation->columns);
+	layout->columns = palloc0(sizeof(SegLayoutColumn) * (layout->ncolumns + 1));
+	layout->moment = -1;
+	layout->values = SEG_ROW_DATA + MAXALIGN((layout->ncolumns + 7) / 8);
+	layout->bytes = layout->values + sizeof(Datum) * layout->ncolumns;
+	foreach(lc, relation->columns)
+	{
+		const SegColumn *column = lfirst(lc);
+		int			i = foreach_current_index(lc);
+
+		layout->columns[i].type = column->type;
+		if (column->kind == SEG_COLUMN_MOMENT && layout->moment < 0)
+			layout->moment = i;
+	}
+}
+
+/* The reading queries. */
+
+static bool
+looks_for_members(const SegReading *reading)
+{
+	return reading->only != NULL && seg_set_cardinality(reading->only) <= MOST_LOOKED_FOR;
+}
+
+/* The members to look for, as the parameter of the queries; or NULL. */
+static ParamListInfo
+members_param(const SegReading *reading)
+{
+	ParamListInfo params;
+	ArrayType  *array;
+	Datum	   *members;
+	SegSetIter	it;
+	int64		member;
+	int			n = 0;
+
+	if (!looks_for_members(reading))
+		return NULL;
+	members = palloc(sizeof(Datum) * (seg_set_cardinality(reading->only) + 1));
+	seg_set_iter_init(&it, reading->only);
+	while (seg_set_next(&it, &member))
+		members[n++] = Int64GetDatum(member);
+	array = construct_array(members, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	params = makeParamList(1);
+	params->params[0].value = PointerGetDatum(array);
+	params->params[0].isnull = false;
+	params->params[0].pflags = PARAM_FLAG_CONST;
+	params->params[0].ptype = INT8ARRAYOID;
+	return params;
+}
+
+static SPIPlanPtr
+plan_reading(const SegReading *reading, int relation)
+{
+	bool		looks = looks_for_members(reading);
+	Oid			argtypes[] = {INT8ARRAYOID};
+	char	   *query = seg_sql_read(reading->program, relation, looks ? "$1" : NULL);
+	SPIPlanPtr	plan = SPI_prepare_cursor(query, looks ? 1 : 0, argtypes, CURSOR_OPT_PARALLEL_OK);
+
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", query, SPI_result_code_string(SPI_result));
+	pfree(query);
+	return plan;
+}
+
+/* Bytes that the rows of a relation will take, by the planner's estimate. */
+static double
+estimate_bytes(SPIPlanPtr plan, const SegLayout *layout)
+{
+	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+	const Plan *tree;
+	double		bytes;
+
+	if (cached == NULL)
+		return 0;
+	tree = linitial_node(PlannedStmt, cached->stmt_list)->planTree;
+	bytes = tree->plan_rows * (layout->bytes + tree->plan_width);
+	ReleaseCachedPlan(cached, NULL);
+	return bytes;
+}
+
+static void
+read_relations(SegReading *reading, SPIPlanPtr *plans, int n)
+{
+	SPIExecuteOptions options = {.params = members_param(reading),.read_only = true};
+
+	for (int i = 0; i < n; i++)
+	{
+		Receiver	receiver;
+		int			result;
+
+		init_receiver(&receiver, reading, i);
+		options.dest = &receiver.dest;
+		result = SPI_execute_plan_extended(plans[i], &options);
+		if (result < 0)
+			elog(ERROR, "could not read relation %d: %s", i, SPI_result_code_string(result));
+	}
+}
+
+SegReading *
+seg_pass_read(const SegProgram *program, TimestampTz now, TimestampTz hide_from, const SegMemberSet *only)
+{
+	MemoryContext context = CurrentMemoryContext;
+	SegReading *reading = palloc0(sizeof(SegReading));
+	int			n = list_length(program->relations);
+	SPIPlanPtr *plans;
+	double		expected = 0;
+	SegUser		user;
+
+	reading->program = program;
+	reading->hide_from = hide_from;
+	reading->only = only;
+	reading->layouts = palloc0(sizeof(SegLayout) * n);
+	reading->row_context = AllocSetContextCreate(context, "segments row", ALLOCSET_DEFAULT_SIZES);
+	seg_clock_set(&reading->clock, now, program->zone);
+	for (int i = 0; i < n; i++)
+		init_layout(&reading->layouts[i], list_nth(program->relations, i));
+
+	seg_user_become_owner(&user, program->population);
+	SPI_connect();
+	plans = palloc(sizeof(SPIPlanPtr) * n);
+	for (int i = 0; i < n; i++)
+	{
+		plans[i] = plan_reading(reading, i);
+		if (!looks_for_members(reading))
+			expected += estimate_bytes(plans[i], &reading->layouts[i]);
+	}
+	MemoryContextSwitchTo(context);
+	reading->partitions = seg_partitions_create(n, (Size) Min(expected, (double) MaxAllocHugeSize / 2),
+												get_hash_memory_limit());
+	read_relations(reading, plans, n);
+	SPI_finish();
+	seg_user_restore(&user);
+	MemoryContextSwitchTo(context);
+	return reading;
+}

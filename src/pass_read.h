@@ -1,0 +1,59 @@
+/*
+ * pass_read.h
+ *		What reading and evaluating in a pass share: how rows lie in partitions.
+ *
+ *		SegRow | nulls : a bit for each column | value[ncolumns] : 8 bytes each | bytes ...
+ *
+ * A value passed by value stands in its slot; of another the slot says where in the row it
+ * begins.  Nothing is compressed or kept elsewhere; only texts may have a short header.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_PASS_READ_H
+#define SEG_PASS_READ_H
+
+#include "postgres.h"
+
+#include "member_set.h"
+#include "partition.h"
+#include "program.h"
+
+typedef struct SegLayoutColumn
+{
+	SegTypeInfo type;			/* as the reading query gives it */
+	int16		len;
+	bool		byval;
+	char		align;
+	bool		is_short;		/* may have a short header */
+} SegLayoutColumn;
+
+/* Of one relation; known once its reading has begun. */
+typedef struct SegLayout
+{
+	int			ncolumns;
+	SegLayoutColumn *columns;
+	int			moment;			/* the column with the row's moment, or -1 */
+	Size		values;			/* where the slots begin */
+	Size		bytes;			/* where they end */
+} SegLayout;
+
+typedef struct SegReading
+{
+	const SegProgram *program;
+	SegClock	clock;
+	TimestampTz hide_from;		/* rows of sources from this moment on do not exist */
+	const SegMemberSet *only;	/* rows of other members do not matter; or NULL */
+	SegLayout  *layouts;		/* by relation */
+	SegPartitions *partitions;
+	MemoryContext row_context;	/* for what is taken out of TOAST */
+} SegReading;
+
+/* Reads all relations of the program with the active snapshot, each once, as the owner. */
+extern SegReading *seg_pass_read(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
+								 const SegMemberSet *only);
+
+/* A column of a row; the value points into the row. */
+extern void seg_layout_value(const SegLayout *layout, const SegRow *row, int column, const SegClock *clock,
+							 SegValue *out);
+
+#endif							/* SEG_PASS_READ_H */
