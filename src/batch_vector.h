@@ -1,0 +1,130 @@
+/*
+ * batch_vector.h
+ *		What the parts of the batch evaluator share: frames and vectors.
+ *
+ *		batch.c			frames, and how each expression becomes a vector
+ *		batch_column.c	columns to vectors
+ *		batch_test.c	comparisons and other tests of one vector
+ *		batch_fold.c	aggregates
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_BATCH_VECTOR_H
+#define SEG_BATCH_VECTOR_H
+
+#include "postgres.h"
+
+#include "batch.h"
+#include "eval_fold.h"
+
+#define SEG_WORDS(n)		(((n) + 63) / 64)
+
+/* Numerics with at most four digits behind the point are kept as ten-thousandths. */
+#define SEG_DECIMAL_DIGITS	4
+#define SEG_DECIMAL_UNIT	10000
+
+typedef enum SegVectorKind
+{
+	SEG_VECTOR_BITS,			/* a condition */
+	SEG_VECTOR_INTS,			/* numbers of one tag; NUMERIC: in ten-thousandths */
+	SEG_VECTOR_VALUES			/* anything */
+} SegVectorKind;
+
+typedef struct SegVector
+{
+	uint64		stamp;			/* of the frame's rows that it is for */
+	SegVectorKind kind;
+	SegTag		tag;			/* of INTS: BOOL, INT, NUMERIC, DAY or MOMENT */
+	uint64	   *bits;			/* BITS: who fulfils it; INTS: which are not missing */
+	int64	   *ints;
+	SegValue   *values;
+} SegVector;
+
+/* Texts that a value is compared with, numbered: one look-up answers for all of them. */
+typedef struct SegFamily SegFamily;
+
+/* Rows that are computed together: the members of a chunk, or some rows of a source. */
+typedef struct SegFrame
+{
+	int			scope;			/* 0 or 1 */
+	int			relation;
+	int			n;
+	int			room;
+	const SegRow **rows;
+	const uint16 *member;		/* of rows: the number of the member they belong to */
+	uint64		stamp;			/* of these rows; never used twice */
+	SegVector  *vectors;		/* by expression id */
+	MemoryContext context;		/* lives as long as these rows are in the frame */
+} SegFrame;
+
+/* The rows of a source in the chunk, those of nobody left out. */
+typedef struct SegBatchRelation
+{
+	bool		loaded;
+	Size		n;
+	Size		room;
+	const SegRow **rows;
+	uint16	   *member;
+	Size	   *start;			/* by member: where its rows begin; one more at the end */
+} SegBatchRelation;
+
+typedef struct SegBatchFold
+{
+	uint64		stamp;
+	struct SegBatchItem *items;
+} SegBatchFold;
+
+struct SegBatch
+{
+	const SegProgram *program;
+	SegEval    *eval;
+	const SegLayout *layouts;
+	SegExpr   **exprs;			/* by id */
+	SegFrame	members;
+	SegFrame	rows;
+	const SegRow ***source_rows;	/* as given, by relation */
+	const Size *source_nrows;
+	SegBatchRelation *relations;
+	SegBatchFold *folds;
+	SegFamily **families;		/* by id of the expression that is compared; or NULL */
+	int			current;		/* number of the member that eval.c is asked about */
+	uint64		last_stamp;
+};
+
+/* batch.c */
+extern SegVector *seg_batch_vector(SegBatch *b, SegFrame *frame, const SegExpr *expr);
+extern const uint64 *seg_batch_bits(SegBatch *b, SegFrame *frame, const SegExpr *expr);
+extern void seg_batch_scalar(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out);
+extern void seg_batch_new_rows(SegBatch *b, SegFrame *frame, const SegRow **rows, const uint16 *member, int n);
+extern const SegBatchRelation *seg_batch_relation(SegBatch *b, int relation);
+extern uint64 *seg_vector_bits(SegFrame *frame, SegVector *v);
+extern int64 *seg_vector_ints(SegFrame *frame, SegVector *v);
+extern SegValue *seg_vector_values(SegFrame *frame, SegVector *v);
+extern bool seg_vector_element(const SegVector *v, int i, SegValue *out);
+
+/* batch_column.c */
+extern void seg_batch_column(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out);
+extern bool seg_numeric_to_decimal(Numeric n, int64 *decimal);
+extern bool seg_numeric_floor(Numeric n, int digits, int64 *floor, bool *exact, int *beyond);
+
+/* batch_test.c: false where there is no loop for it */
+extern bool seg_batch_test(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out);
+extern void seg_batch_plan_families(SegBatch *b);
+
+/* batch_fold.c */
+extern SegBatchFold *seg_batch_folds(const SegProgram *program);
+extern bool seg_batch_aggregate(SegBatch *b, const SegExpr *expr, SegVector *out);
+
+static inline bool
+seg_bit(const uint64 *bits, int i)
+{
+	return (bits[i / 64] >> (i % 64)) & 1;
+}
+
+static inline void
+seg_bit_set(uint64 *bits, int i)
+{
+	bits[i / 64] |= UINT64CONST(1) << (i % 64);
+}
+
+#endif							/* SEG_BATCH_VECTOR_H */
