@@ -136,11 +136,10 @@ any_arg(SegEval *e, const SegExpr *expr, bool wanted)
 	return false;
 }
 
-static bool
-compare(SegEval *e, const SegExpr *expr)
+/* a compared with b, as expr says. */
+bool
+seg_eval_compare(SegEval *e, const SegExpr *expr, const SegValue *a, const SegValue *b)
 {
-	const SegValue *a = eval(e, expr->args[0]);
-	const SegValue *b = eval(e, expr->args[1]);
 	SegCompareHow how = expr->how;
 	int			result;
 
@@ -175,10 +174,8 @@ in_elements(SegEval *e, const SegExpr *expr, const SegValue *value)
 }
 
 static bool
-has_any(SegEval *e, const SegExpr *expr)
+has_any(SegEval *e, const SegExpr *expr, const SegValue *list)
 {
-	const SegValue *list = eval(e, expr->args[0]);
-
 	if (list->tag != SEG_V_LIST)
 		return false;
 	for (int i = 0; i < list->v.list->nelems; i++)
@@ -197,9 +194,8 @@ list_has(const SegList *list, const SegValue *value, const SegCompareHow *how)
 }
 
 static bool
-has_all(SegEval *e, const SegExpr *expr)
+has_all(SegEval *e, const SegExpr *expr, const SegValue *list)
 {
-	const SegValue *list = eval(e, expr->args[0]);
 	SegCompareHow how = expr->how;
 
 	how.clock = &e->clock;
@@ -220,10 +216,8 @@ is_empty(const SegValue *value)
 }
 
 static bool
-text_predicate(SegEval *e, const SegExpr *expr)
+text_predicate(const SegExpr *expr, const SegValue *text, const SegValue *part)
 {
-	const SegValue *text = eval(e, expr->args[0]);
-	const SegValue *part = eval(e, expr->args[1]);
 	bool		fold = expr->how.other != NULL && expr->how.other->is_citext;
 
 	switch (expr->op)
@@ -271,8 +265,8 @@ anniversary_span(SegEval *e, const SegExpr *expr, SegEvalSpan *span)
 	return true;
 }
 
-static const SegEvalSpan *
-span_of(SegEval *e, const SegExpr *expr)
+const SegEvalSpan *
+seg_eval_span(SegEval *e, const SegExpr *expr)
 {
 	SegEvalSpan *span = &e->spans[expr->id];
 
@@ -307,16 +301,15 @@ in_month(SegEval *e, const SegValue *value, int month)
 }
 
 static bool
-in_span(SegEval *e, const SegExpr *expr)
+in_span(SegEval *e, const SegExpr *expr, const SegValue *value)
 {
-	const SegValue *value = eval(e, expr->args[0]);
 	const SegEvalSpan *span;
 	TimestampTz moment;
 	DateADT		day;
 
 	if (value->tag == SEG_V_MISSING)
 		return false;
-	span = span_of(e, expr);
+	span = seg_eval_span(e, expr);
 	if (span->month != 0)
 		return in_month(e, value, span->month);
 	if (!span->valid)
@@ -327,11 +320,44 @@ in_span(SegEval *e, const SegExpr *expr)
 		moment >= span->moments.start && moment < span->moments.end;
 }
 
+/*
+ * A condition on its first argument: does it hold for this value?  The other arguments are
+ * evaluated.
+ */
+bool
+seg_eval_test(SegEval *e, const SegExpr *expr, const SegValue *value)
+{
+	switch (expr->op)
+	{
+		case SEG_X_TRUTH:
+			return value->tag == SEG_V_BOOL && value->v.b;
+		case SEG_X_COMPARE:
+			return seg_eval_compare(e, expr, value, eval(e, expr->args[1]));
+		case SEG_X_IN:
+			return in_elements(e, expr, value);
+		case SEG_X_LIKE:
+		case SEG_X_ILIKE:
+		case SEG_X_MATCHES:
+		case SEG_X_STARTS:
+		case SEG_X_ENDS:
+		case SEG_X_CONTAINS:
+			return text_predicate(expr, value, eval(e, expr->args[1]));
+		case SEG_X_HAS_ANY:
+			return has_any(e, expr, value);
+		case SEG_X_HAS_ALL:
+			return has_all(e, expr, value);
+		case SEG_X_IS_NULL:
+			return value->tag == SEG_V_MISSING;
+		case SEG_X_IS_EMPTY:
+			return is_empty(value);
+		default:
+			return in_span(e, expr, value);
+	}
+}
+
 static bool
 condition(SegEval *e, const SegExpr *expr)
 {
-	const SegValue *value;
-
 	switch (expr->op)
 	{
 		case SEG_X_AND:
@@ -340,32 +366,10 @@ condition(SegEval *e, const SegExpr *expr)
 			return any_arg(e, expr, true);
 		case SEG_X_NOT:
 			return !seg_eval_condition(e, expr->args[0]);
-		case SEG_X_TRUTH:
-			value = eval(e, expr->args[0]);
-			return value->tag == SEG_V_BOOL && value->v.b;
-		case SEG_X_COMPARE:
-			return compare(e, expr);
-		case SEG_X_IN:
-			return in_elements(e, expr, eval(e, expr->args[0]));
-		case SEG_X_LIKE:
-		case SEG_X_ILIKE:
-		case SEG_X_MATCHES:
-		case SEG_X_STARTS:
-		case SEG_X_ENDS:
-		case SEG_X_CONTAINS:
-			return text_predicate(e, expr);
-		case SEG_X_HAS_ANY:
-			return has_any(e, expr);
-		case SEG_X_HAS_ALL:
-			return has_all(e, expr);
-		case SEG_X_IS_NULL:
-			return eval(e, expr->args[0])->tag == SEG_V_MISSING;
-		case SEG_X_IS_EMPTY:
-			return is_empty(eval(e, expr->args[0]));
 		case SEG_X_MEMBER_OF:
 			return e->reader.member_of(e->reader.arg, expr->detail, e->scopes[SEG_SCOPE_MEMBER].row);
 		default:
-			return in_span(e, expr);
+			return seg_eval_test(e, expr, eval(e, expr->args[0]));
 	}
 }
 

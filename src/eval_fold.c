@@ -11,7 +11,6 @@
 
 #include "lib/qunique.h"
 #include "miscadmin.h"
-#include "utils/datum.h"
 #include "utils/memutils.h"
 
 #include "eval_fold.h"
@@ -47,36 +46,6 @@ seg_folds_begin(const SegProgram *program)
 	return states;
 }
 
-/* A value that outlives its row. */
-static void
-keep(SegValue *out, const SegValue *value, const SegCompareHow *how)
-{
-	*out = *value;
-	switch (value->tag)
-	{
-		case SEG_V_TEXT:
-			out->v.s = memcpy(palloc(value->len + 1), value->v.s, value->len);
-			break;
-		case SEG_V_NUMERIC:
-			out->v.n = DatumGetNumericCopy(NumericGetDatum(value->v.n));
-			break;
-		case SEG_V_DURATION:
-			{
-				Interval   *span = palloc(sizeof(Interval));
-
-				*span = *value->v.span;
-				out->v.span = span;
-			}
-			break;
-		case SEG_V_OTHER:
-			if (how->other != NULL)
-				out->v.d = datumCopy(value->v.d, how->other->typbyval, how->other->typlen);
-			break;
-		default:
-			break;
-	}
-}
-
 static bool
 is_summable(const SegValue *value)
 {
@@ -93,7 +62,7 @@ add_to_sum(SegEval *e, SegAccumulator *acc, const SegFoldItem *item, const SegVa
 		return;
 	acc->count++;
 	if (acc->count == 1)
-		keep(&acc->best, value, &item->how);
+		seg_value_copy(&acc->best, value, item->how.other);
 	else if (!acc->failed)
 	{
 		seg_value_arith(&sum, SEG_NODE_ADD, &acc->best, value, &e->clock);
@@ -117,7 +86,7 @@ add_to_extreme(SegEval *e, SegAccumulator *acc, const SegFoldItem *item, const S
 		if (item->kind == SEG_FOLD_MIN ? order >= 0 : order <= 0)
 			return;
 	}
-	keep(&acc->best, value, &item->how);
+	seg_value_copy(&acc->best, value, item->how.other);
 }
 
 static void
@@ -131,7 +100,7 @@ add_to_distinct(SegAccumulator *acc, const SegFoldItem *item, const SegValue *va
 		acc->values = acc->count == 0 ? palloc(sizeof(SegValue) * acc->room) :
 			repalloc_huge(acc->values, sizeof(SegValue) * acc->room);
 	}
-	keep(&acc->values[acc->count++], value, &item->how);
+	seg_value_copy(&acc->values[acc->count++], value, item->how.other);
 }
 
 /* One row.  Returns whether further rows can still change the answer. */

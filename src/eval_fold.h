@@ -51,6 +51,9 @@ struct SegEval
 /* eval.c */
 extern const SegValue *seg_eval_value(SegEval *e, const SegExpr *expr);
 extern bool seg_eval_condition(SegEval *e, const SegExpr *expr);
+extern bool seg_eval_test(SegEval *e, const SegExpr *expr, const SegValue *value);
+extern bool seg_eval_compare(SegEval *e, const SegExpr *expr, const SegValue *a, const SegValue *b);
+extern const SegEvalSpan *seg_eval_span(SegEval *e, const SegExpr *expr);
 extern void seg_eval_row(SegEval *e, int scope, const void *row);
 
 /* eval_fold.c */

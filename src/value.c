@@ -16,6 +16,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/datetime.h"
 #include "utils/float.h"
 #include "utils/fmgrprotos.h"
@@ -437,6 +438,35 @@ seg_value_from_literal(SegValue *out, const SegNode *node, const SegClock *clock
 			break;
 		default:
 			elog(ERROR, "rule node of kind %d is no literal", node->kind);
+	}
+}
+
+void
+seg_value_copy(SegValue *out, const SegValue *value, const SegOtherType *other)
+{
+	*out = *value;
+	switch (value->tag)
+	{
+		case SEG_V_TEXT:
+			out->v.s = memcpy(palloc(value->len + 1), value->v.s, value->len);
+			break;
+		case SEG_V_NUMERIC:
+			out->v.n = DatumGetNumericCopy(NumericGetDatum(value->v.n));
+			break;
+		case SEG_V_DURATION:
+			{
+				Interval   *span = palloc(sizeof(Interval));
+
+				*span = *value->v.span;
+				out->v.span = span;
+			}
+			break;
+		case SEG_V_OTHER:
+			if (other != NULL)
+				out->v.d = datumCopy(value->v.d, other->typbyval, other->typlen);
+			break;
+		default:
+			break;
 	}
 }
 

@@ -130,6 +130,12 @@ seg_value_text(SegValue *out, const char *s, uint32 len)
 	out->v.s = s;
 }
 
+/*
+ * A copy in the current memory context, for a value that outlives its row.  other: of an
+ * OTHER.  Lists and objects are not copied.
+ */
+extern void seg_value_copy(SegValue *out, const SegValue *value, const SegOtherType *other);
+
 /* A number (INT, NUMERIC; the second also FLOAT) in one form. */
 extern Numeric seg_value_numeric(const SegValue *value);
 extern double seg_value_double(const SegValue *value);
