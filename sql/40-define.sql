@@ -41,3 +41,22 @@ CREATE FUNCTION segments.add_attribute(population text, name text, expression te
 	AS 'MODULE_PATHNAME', 'add_attribute';
 COMMENT ON FUNCTION segments.add_attribute(text, text, text) IS
 	'add an attribute that is computed from a member''s row by an SQL expression';
+
+CREATE FUNCTION segments.drop_source(population text, name text, cascade boolean DEFAULT false)
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'drop_source';
+COMMENT ON FUNCTION segments.drop_source(text, text, boolean) IS
+	'take a source away; cascade: also the segments, sources and lookups that need it';
+
+CREATE FUNCTION segments.drop_lookup(
+	population text, name text, cascade boolean DEFAULT false, of text DEFAULT NULL)
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'drop_lookup';
+COMMENT ON FUNCTION segments.drop_lookup(text, text, boolean, text) IS
+	'take a lookup away; cascade: also the segments, sources and lookups that need it; of: whose rows it is looked up for';
+
+CREATE FUNCTION segments.drop_attribute(population text, name text, cascade boolean DEFAULT false)
+	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'drop_attribute';
+COMMENT ON FUNCTION segments.drop_attribute(text, text, boolean) IS
+	'take a computed attribute away; cascade: also the segments and sources that need it';

@@ -22,6 +22,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 
 #include "catalog.h"
 #include "define.h"
@@ -62,6 +63,27 @@ seg_arg_required_oid(FunctionCallInfo fcinfo, int n, const char *argument)
 {
 	require(fcinfo, n, argument);
 	return PG_GETARG_OID(n);
+}
+
+TimestampTz
+seg_arg_moment(FunctionCallInfo fcinfo, int n, const char *argument)
+{
+	TimestampTz moment;
+
+	require(fcinfo, n, argument);
+	moment = PG_GETARG_TIMESTAMPTZ(n);
+	if (TIMESTAMP_NOT_FINITE(moment))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("argument \"%s\" must be finite", argument)));
+	return moment;
+}
+
+const SegRule *
+seg_arg_rule(FunctionCallInfo fcinfo, int n, const char *argument)
+{
+	require(fcinfo, n, argument);
+	return (const SegRule *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(n));
 }
 
 SegParam
@@ -148,10 +170,9 @@ seg_define_push_snapshot(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
-SegPopulation *
-seg_define_begin(const char *name)
+static SegPopulation *
+begin(SegPopulation *population)
 {
-	SegPopulation *population = seg_population_get_bare(name);
 	SegParam	param = seg_param_int4(population->id);
 
 	seg_check_manage(population);
@@ -162,6 +183,27 @@ seg_define_begin(const char *name)
 	population = seg_population_by_id(population->id);
 	seg_check_manage(population);
 	return population;
+}
+
+SegPopulation *
+seg_define_begin(const char *name)
+{
+	return begin(seg_population_get_bare(name));
+}
+
+SegSegment *
+seg_define_begin_segment(const char *name, const char *population, SegPopulation **found)
+{
+	SegSegment *segment = seg_segment_resolve(name, population, false);
+
+	*found = begin(seg_population_bare_by_id(segment->population));
+	segment = seg_segment_get((*found)->id, name, false);
+	if (segment->everyone)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("segment \"%s\" cannot be altered or dropped", name),
+				 errdetail("It is made and dropped with its population.")));
+	return segment;
 }
 
 SegPopulation *

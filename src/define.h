@@ -26,11 +26,19 @@ extern char *seg_arg_text(FunctionCallInfo fcinfo, int n);
 extern char *seg_arg_name(FunctionCallInfo fcinfo, int n);
 extern char *seg_arg_required_text(FunctionCallInfo fcinfo, int n, const char *argument);
 extern Oid	seg_arg_required_oid(FunctionCallInfo fcinfo, int n, const char *argument);
+extern TimestampTz seg_arg_moment(FunctionCallInfo fcinfo, int n, const char *argument);
+extern const SegRule *seg_arg_rule(FunctionCallInfo fcinfo, int n, const char *argument);
 
 /* Also checks that the current user may manage it. */
 extern SegPopulation *seg_define_begin(const char *name);
 extern SegPopulation *seg_define_again(const SegPopulation *population);
 extern void seg_define_end(void);
+
+/*
+ * The same for the population of a segment, which must not be the one of everyone.
+ * population: its name, or NULL; *found is the population.
+ */
+extern SegSegment *seg_define_begin_segment(const char *name, const char *population, SegPopulation **found);
 
 /* A snapshot that shows what this transaction has done so far.  Popped by seg_define_end. */
 extern void seg_define_push_snapshot(void);
@@ -91,8 +99,32 @@ extern bool seg_key_types_match(Oid a, Oid b);
 /* schema.table, as it is to be written in SQL. */
 extern char *seg_quoted_relation(Oid relid);
 
+/* The qualified name of a collation, as it is to be written in SQL; NULL for none. */
+extern char *seg_collation_name(Oid collation);
+
 /* Is a new name free where it will be looked up: at the members, or at the rows of a source or lookup? */
 extern void seg_check_name_is_free(const SegPopulation *population, SegLookupOf of, int of_index,
 								   const char *name);
+
+/* Evaluates segments (SegSegment *) and everyone, as of a moment, and stores their members. */
+extern void seg_define_build(const SegPopulation *population, List *segments, TimestampTz now);
+
+/* The rule exists(source), which reads its filter. */
+extern SegRule *seg_source_rule(const char *source);
+
+/* Does the rule mention a segment of that name? */
+extern bool seg_rule_names_segment(const SegRule *rule, const char *name);
+
+/* The condition that joins the population's rows (m) with members (s.member) or their keys (s.key). */
+extern char *seg_key_condition(const SegPopulation *population);
+
+/*
+ * define_view.c: the view of a segment, where the population has a schema for them; else
+ * nothing happens.  With the rights of the current user.
+ */
+extern void seg_view_create(const SegPopulation *population, const char *segment);
+extern void seg_view_drop(const SegPopulation *population, const char *segment);
+extern void seg_views_create(const SegPopulation *population);
+extern void seg_views_drop(const SegPopulation *population);
 
 #endif							/* SEG_DEFINE_H */

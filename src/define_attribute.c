@@ -127,9 +127,8 @@ deparse(const SegPopulation *population, Relation rel, Node *expr)
 	return text;
 }
 
-/* Its qualified name, or NULL for none. */
-static char *
-collation_name(Oid collation)
+char *
+seg_collation_name(Oid collation)
 {
 	HeapTuple	tuple;
 	Form_pg_collation form;
@@ -177,7 +176,7 @@ add_attribute(PG_FUNCTION_ARGS)
 	params[2] = seg_param_text(deparse(population, rel, expr));
 	params[3] = seg_param_oid(REGTYPEOID, exprType(expr));
 	params[4] = seg_param_int4(exprTypmod(expr));
-	params[5] = seg_param_text(collation_name(exprCollation(expr)));
+	params[5] = seg_param_text(seg_collation_name(exprCollation(expr)));
 	relation_close(rel, NoLock);
 	(void) seg_define_write("INSERT INTO segments.attribute"
 							" (population, name, expression, type, typmod, \"collation\")"

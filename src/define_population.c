@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -150,6 +151,7 @@ Datum
 create_population(PG_FUNCTION_ARGS)
 {
 	SegPopulation population = {0};
+	SegPopulation *made;
 	SegParam	params[7];
 	SegParam	id;
 
@@ -184,6 +186,9 @@ create_population(PG_FUNCTION_ARGS)
 	(void) seg_define_write("INSERT INTO segments.segment (population, name, rule, kind, description)"
 							" VALUES ($1, '" SEG_EVERYONE "', 'true', 'everyone', 'the whole population')",
 							1, &id);
+	population.id = DatumGetInt32(id.value);
+	made = seg_define_again(&population);
+	seg_define_build(made, NIL, GetCurrentTransactionStartTimestamp());
 	seg_define_end();
 	PG_RETURN_VOID();
 }
@@ -222,6 +227,12 @@ alter_population(PG_FUNCTION_ARGS)
 	params[3] = seg_param_oid(REGROLEOID, population->owner);
 	(void) seg_define_write("UPDATE segments.population SET name = coalesce($2, name),"
 							" time_zone = coalesce($3, time_zone), owner = $4 WHERE id = $1", 4, params);
+	if (new_name != NULL)
+	{
+		/* they mention the population by name */
+		seg_views_drop(population);
+		seg_views_create(seg_define_again(population));
+	}
 	seg_define_end();
 	PG_RETURN_VOID();
 }
@@ -260,6 +271,7 @@ drop_population(PG_FUNCTION_ARGS)
 				 errmsg("cannot drop population \"%s\" because it has segments", population->name),
 				 errdetail("They are: %s.", seg_list_names(names)),
 				 errhint("Use cascade => true to drop them, too.")));
+	seg_views_drop(population);
 	for (Size i = 0; i < lengthof(delete_from); i++)
 		(void) seg_define_write(delete_from[i], 1, &id);
 	seg_define_end();

@@ -183,12 +183,10 @@ resolve_parent(const SegPopulation *population, SegSource *source, const char *p
 	check_reference(source->relid, source->key, parent_relid, source->parent_key, parent_type);
 }
 
-/* A filter is bound wherever the source is read, so read it. */
-static void
-check_filter(const SegPopulation *population, const char *source)
+SegRule *
+seg_source_rule(const char *source)
 {
 	StringInfoData text;
-	const SegRule *rule;
 
 	initStringInfo(&text);
 	appendStringInfoString(&text, "exists(\"");
@@ -199,8 +197,7 @@ check_filter(const SegPopulation *population, const char *source)
 		appendStringInfoChar(&text, *c);
 	}
 	appendStringInfoString(&text, "\")");
-	rule = seg_rule_parse(text.data, text.len);
-	(void) seg_define_bind(population, 1, &rule, NULL);
+	return seg_rule_parse(text.data, text.len);
 }
 
 /*
@@ -211,6 +208,7 @@ add_source(PG_FUNCTION_ARGS)
 {
 	SegPopulation *population = seg_define_begin(seg_arg_text(fcinfo, 0));
 	SegSource	source = {0};
+	const SegRule *probe;
 	SegParam	params[8];
 
 	source.name = seg_arg_required_text(fcinfo, 1, "name");
@@ -254,7 +252,8 @@ add_source(PG_FUNCTION_ARGS)
 							" (population, name, relation, key, at, parent, parent_key, filter)"
 							" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", 8, params);
 	population = seg_define_again(population);
-	check_filter(population, source.name);
+	probe = seg_source_rule(source.name);
+	(void) seg_define_bind(population, 1, &probe, NULL);
 	seg_define_end();
 	PG_RETURN_VOID();
 }

@@ -1,0 +1,100 @@
+-- Reading segments: as they were last built.
+
+CREATE FUNCTION segments.members_support(internal) RETURNS internal
+	LANGUAGE c STABLE STRICT PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'members_support';
+COMMENT ON FUNCTION segments.members_support(internal) IS
+	'tells the planner how many members a segment has';
+
+CREATE FUNCTION segments.members(segment text, population text DEFAULT NULL)
+	RETURNS SETOF bigint LANGUAGE c STABLE PARALLEL SAFE
+	SUPPORT segments.members_support
+	AS 'MODULE_PATHNAME', 'members';
+COMMENT ON FUNCTION segments.members(text, text) IS
+	'the members of a segment: the keys of the population, or the numbers that stand for them in segments.dictionary';
+
+CREATE FUNCTION segments.member_keys(segment text, population text DEFAULT NULL)
+	RETURNS SETOF text LANGUAGE c STABLE PARALLEL SAFE
+	SUPPORT segments.members_support
+	AS 'MODULE_PATHNAME', 'member_keys';
+COMMENT ON FUNCTION segments.member_keys(text, text) IS
+	'the members of a segment by their keys, as text';
+
+CREATE FUNCTION segments.as_set(segment text, population text DEFAULT NULL)
+	RETURNS segments.member_set LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'as_set';
+COMMENT ON FUNCTION segments.as_set(text, text) IS
+	'the members of a segment as one value';
+
+CREATE FUNCTION segments.count_members(segment text, population text DEFAULT NULL)
+	RETURNS bigint LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'count_members';
+COMMENT ON FUNCTION segments.count_members(text, text) IS
+	'how many members a segment has; nothing is counted';
+
+CREATE FUNCTION segments.is_member(segment text, key bigint, population text DEFAULT NULL)
+	RETURNS boolean LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'is_member_bigint';
+COMMENT ON FUNCTION segments.is_member(text, bigint, text) IS
+	'is the one with this key a member of the segment?';
+
+CREATE FUNCTION segments.is_member(segment text, key uuid, population text DEFAULT NULL)
+	RETURNS boolean LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'is_member_uuid';
+COMMENT ON FUNCTION segments.is_member(text, uuid, text) IS
+	'is the one with this key a member of the segment?';
+
+CREATE FUNCTION segments.is_member(segment text, key text, population text DEFAULT NULL)
+	RETURNS boolean LANGUAGE c STABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'is_member_text';
+COMMENT ON FUNCTION segments.is_member(text, text, text) IS
+	'is the one with this key a member of the segment? The text of a key of any type will do';
+
+CREATE FUNCTION segments.segments_of(key bigint, population text DEFAULT NULL)
+	RETURNS SETOF text LANGUAGE c STABLE PARALLEL SAFE ROWS 10
+	AS 'MODULE_PATHNAME', 'segments_of_bigint';
+COMMENT ON FUNCTION segments.segments_of(bigint, text) IS
+	'the segments that the one with this key is a member of, by name';
+
+CREATE FUNCTION segments.segments_of(key uuid, population text DEFAULT NULL)
+	RETURNS SETOF text LANGUAGE c STABLE PARALLEL SAFE ROWS 10
+	AS 'MODULE_PATHNAME', 'segments_of_uuid';
+COMMENT ON FUNCTION segments.segments_of(uuid, text) IS
+	'the segments that the one with this key is a member of, by name';
+
+CREATE FUNCTION segments.segments_of(key text, population text DEFAULT NULL)
+	RETURNS SETOF text LANGUAGE c STABLE PARALLEL SAFE ROWS 10
+	AS 'MODULE_PATHNAME', 'segments_of_text';
+COMMENT ON FUNCTION segments.segments_of(text, text) IS
+	'the segments that the one with this key is a member of, by name; the text of a key of any type will do';
+
+-- Rules that are asked once. They may give numbers to new keys, so they are
+-- volatile.
+
+CREATE FUNCTION segments.matching(
+	rule segments.segment_rule, population text DEFAULT NULL,
+	as_of timestamptz DEFAULT pg_catalog.now(), hide_later boolean DEFAULT false)
+	RETURNS SETOF bigint LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'matching';
+COMMENT ON FUNCTION segments.matching(segments.segment_rule, text, timestamptz, boolean) IS
+	'for whom a rule holds; as_of: at another moment; hide_later: without rows of sources from that moment on';
+
+CREATE FUNCTION segments.preview(
+	rule segments.segment_rule, population text DEFAULT NULL, max_rows integer DEFAULT 20)
+	RETURNS TABLE (member bigint, key text, profile jsonb) LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20
+	AS 'MODULE_PATHNAME', 'preview';
+COMMENT ON FUNCTION segments.preview(segments.segment_rule, text, integer) IS
+	'the first of those for whom a rule holds, with their rows';
+
+CREATE FUNCTION segments.estimate(rule segments.segment_rule, population text DEFAULT NULL)
+	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'estimate';
+COMMENT ON FUNCTION segments.estimate(segments.segment_rule, text) IS
+	'for how many a rule holds: exactly for a population of up to 100,000, from a sample for a larger one';
+
+CREATE FUNCTION segments.sql(
+	rule segments.segment_rule, population text DEFAULT NULL, as_of timestamptz DEFAULT NULL)
+	RETURNS text LANGUAGE c STABLE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'sql';
+COMMENT ON FUNCTION segments.sql(segments.segment_rule, text, timestamptz) IS
+	'a rule as one plain SQL query for the keys of those for whom it holds; as_of null: the query says now()';

@@ -1,0 +1,299 @@
+/*
+ * define_segment.c
+ *		Making and changing segments, and building them.
+ *
+ * Whatever is built, the segment of everyone is built along with it, so that shares are
+ * those of one moment.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "define.h"
+#include "store.h"
+
+PG_FUNCTION_INFO_V1(create_segment);
+PG_FUNCTION_INFO_V1(alter_segment);
+PG_FUNCTION_INFO_V1(rebuild);
+PG_FUNCTION_INFO_V1(refresh);
+
+static SegProgram *
+bind(const SegPopulation *population, List *segments, int32 **ids)
+{
+	const SegRule **rules = palloc(sizeof(SegRule *) * list_length(segments));
+	ListCell   *lc;
+
+	*ids = palloc(sizeof(int32) * list_length(segments));
+	foreach(lc, segments)
+	{
+		SegSegment *segment = lfirst(lc);
+
+		rules[foreach_current_index(lc)] = segment->rule;
+		(*ids)[foreach_current_index(lc)] = segment->id;
+	}
+	return seg_define_bind(population, list_length(segments), rules, *ids);
+}
+
+void
+seg_define_build(const SegPopulation *population, List *segments, TimestampTz now)
+{
+	int32	   *ids;
+	SegProgram *program;
+
+	segments = lappend(list_copy(segments), seg_segment_get(population->id, SEG_EVERYONE, false));
+	program = bind(population, segments, &ids);
+	seg_store_build(population, list_length(segments), ids, program, now);
+}
+
+static void
+check_segment_name(const SegPopulation *population, const char *name)
+{
+	seg_check_name("segment", name);
+	if (strcmp(name, SEG_EVERYONE) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_RESERVED_NAME),
+				 errmsg("segment name \"%s\" is reserved", name),
+				 errdetail("It is the segment of the whole population.")));
+	if (seg_segment_get(population->id, name, true) != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_OBJECT),
+				 errmsg("segment \"%s\" already exists in population \"%s\"", name, population->name)));
+}
+
+/* How many members it has, as this transaction sees it. */
+static int64
+count_members_of(SegPopulation **population, const char *name)
+{
+	*population = seg_define_again(*population);
+	return seg_segment_get((*population)->id, name, false)->members;
+}
+
+/*
+ * create_segment(name, rule, population, description, build)
+ */
+Datum
+create_segment(PG_FUNCTION_ARGS)
+{
+	char	   *name = seg_arg_required_text(fcinfo, 0, "name");
+	SegPopulation *population = seg_define_begin(seg_arg_text(fcinfo, 2));
+	char	   *description = seg_arg_text(fcinfo, 3);
+	bool		build = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
+	List	   *segments;
+	int32	   *ids;
+	int64		members = 0;
+	SegParam	params[4];
+
+	check_segment_name(population, name);
+
+	params[0] = seg_param_int4(population->id);
+	params[1] = seg_param_text(name);
+	params[2] = seg_param_rule(seg_arg_rule(fcinfo, 1, "rule"));
+	params[3] = seg_param_text(description ? description : "");
+	(void) seg_define_write("INSERT INTO segments.segment (population, name, rule, description)"
+							" VALUES ($1, $2, $3, $4)", 4, params);
+
+	population = seg_define_again(population);
+	segments = list_make1(seg_segment_get(population->id, name, false));
+	if (build)
+	{
+		seg_define_build(population, segments, GetCurrentTransactionStartTimestamp());
+		members = count_members_of(&population, name);
+	}
+	else
+		(void) bind(population, segments, &ids);
+	seg_view_create(population, name);
+	seg_define_end();
+	if (!build)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(members);
+}
+
+/* The segment, and the active ones whose rules refer to it, and so on. */
+static List *
+with_dependents(const SegPopulation *population, SegSegment *segment)
+{
+	List	   *all = seg_segments_of_population(population->id);
+	List	   *affected = list_make1(segment);
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	/* the list grows while it is walked */
+	foreach(lc, affected)
+	{
+		foreach(lc2, all)
+		{
+			SegSegment *other = lfirst(lc2);
+
+			if (other->id != segment->id && other->active &&
+				seg_rule_names_segment(other->rule, ((SegSegment *) lfirst(lc))->name))
+				affected = list_append_unique_ptr(affected, other);
+		}
+	}
+	return affected;
+}
+
+/* The tree of a node, with one segment's name replaced by another. */
+static SegTree *
+renamed_tree(const SegNode *node, const char *name, const char *new_name)
+{
+	SegTree    *tree = palloc0(sizeof(SegTree));
+
+	check_stack_depth();
+	tree->kind = node->kind;
+	tree->op = node->op;
+	tree->flags = node->flags;
+	tree->nchild = node->nchild;
+	tree->len = node->len;
+	tree->payload = seg_node_payload(node);
+	tree->location = -1;
+	tree->child = palloc0(sizeof(SegTree *) * Max(node->nchild, 1));
+	for (uint32 i = 0; i < node->nchild; i++)
+	{
+		const SegNode *child = seg_node_child(node, i);
+
+		if (child != NULL)
+			tree->child[i] = renamed_tree(child, name, new_name);
+	}
+	if ((node->kind == SEG_NODE_IN_SEGMENT || node->kind == SEG_NODE_JOINED_SEGMENT ||
+		 node->kind == SEG_NODE_LEFT_SEGMENT) && strcmp(seg_node_text(node), name) == 0)
+	{
+		tree->payload = new_name;
+		tree->len = strlen(new_name);
+	}
+	return tree;
+}
+
+/* Rules go on referring to a segment that is renamed. */
+static void
+rename_in_rules(const SegPopulation *population, const char *name, const char *new_name)
+{
+	ListCell   *lc;
+
+	foreach(lc, seg_segments_of_population(population->id))
+	{
+		SegSegment *segment = lfirst(lc);
+		SegParam	params[2];
+
+		if (!seg_rule_names_segment(segment->rule, name))
+			continue;
+		params[0] = seg_param_int4(segment->id);
+		params[1] = seg_param_rule(seg_rule_flatten(renamed_tree(seg_rule_root(segment->rule), name, new_name)));
+		(void) seg_define_write("UPDATE segments.segment SET rule = $2 WHERE id = $1", 2, params);
+	}
+}
+
+/*
+ * alter_segment(name, rule, new_name, description, active, population)
+ *		What is null stays as it is.  Where the rule changes, or is in force again, it and those
+ *		that refer to it are built anew, unless it was never built.
+ */
+Datum
+alter_segment(PG_FUNCTION_ARGS)
+{
+	char	   *name = seg_arg_required_text(fcinfo, 0, "name");
+	SegRule    *rule = PG_ARGISNULL(1) ? NULL : (SegRule *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(1));
+	char	   *new_name = seg_arg_text(fcinfo, 2);
+	char	   *description = seg_arg_text(fcinfo, 3);
+	SegPopulation *population;
+	SegSegment *segment = seg_define_begin_segment(name, seg_arg_text(fcinfo, 5), &population);
+	bool		active = PG_ARGISNULL(4) ? segment->active : PG_GETARG_BOOL(4);
+	bool		renamed = new_name != NULL && strcmp(new_name, name) != 0;
+	bool		evaluate = active && (rule != NULL || !segment->active);
+	int64		members;
+	SegParam	params[5];
+
+	if (renamed)
+		check_segment_name(population, new_name);
+	if (!active && !segment->built)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("segment \"%s\" has no members yet that could stay as they are", name),
+				 errhint("Build it first with segments.rebuild().")));
+
+	params[0] = seg_param_int4(segment->id);
+	params[1] = seg_param_rule(rule);
+	params[2] = seg_param_text(new_name);
+	params[3] = seg_param_text(description);
+	params[4] = seg_param_bool(active);
+	(void) seg_define_write("UPDATE segments.segment SET rule = coalesce($2, rule),"
+							" name = coalesce($3, name), description = coalesce($4, description),"
+							" active = $5 WHERE id = $1", 5, params);
+	if (renamed)
+	{
+		rename_in_rules(population, name, new_name);
+		seg_view_drop(population, name);
+		seg_view_create(population, new_name);
+		name = new_name;
+	}
+
+	population = seg_define_again(population);
+	segment = seg_segment_get(population->id, name, false);
+	if (evaluate || rule != NULL)
+	{
+		List	   *affected = with_dependents(population, segment);
+		int32	   *ids;
+
+		if (evaluate && segment->built)
+			seg_define_build(population, affected, GetCurrentTransactionStartTimestamp());
+		else
+			(void) bind(population, affected, &ids);
+	}
+	members = count_members_of(&population, name);
+	seg_define_end();
+	if (!segment->built)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(members);
+}
+
+/*
+ * rebuild(segment, population)
+ */
+Datum
+rebuild(PG_FUNCTION_ARGS)
+{
+	char	   *name = seg_arg_required_text(fcinfo, 0, "segment");
+	SegPopulation *population;
+	SegSegment *segment = seg_define_begin_segment(name, seg_arg_text(fcinfo, 1), &population);
+	int64		members;
+
+	if (!segment->active)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("segment \"%s\" is not active", name),
+				 errdetail("Its members stay as they are."),
+				 errhint("Activate it with segments.alter_segment(), active => true.")));
+	seg_define_build(population, list_make1(segment), GetCurrentTransactionStartTimestamp());
+	members = count_members_of(&population, name);
+	seg_define_end();
+	PG_RETURN_INT64(members);
+}
+
+/*
+ * refresh(population, as_of)
+ *		All active segments in one pass; returns how many there are.
+ */
+Datum
+refresh(PG_FUNCTION_ARGS)
+{
+	SegPopulation *population = seg_define_begin(seg_arg_text(fcinfo, 0));
+	TimestampTz as_of = seg_arg_moment(fcinfo, 1, "as_of");
+	List	   *segments = NIL;
+	ListCell   *lc;
+
+	foreach(lc, seg_segments_of_population(population->id))
+	{
+		SegSegment *segment = lfirst(lc);
+
+		if (segment->active && !segment->everyone)
+			segments = lappend(segments, segment);
+	}
+	seg_define_build(population, segments, as_of);
+	seg_define_end();
+	PG_RETURN_INT64(list_length(segments));
+}

@@ -1,0 +1,503 @@
+/*
+ * read.c
+ *		The functions that answer from the stored members of segments.
+ *
+ * A segment is read chunk by chunk, each found through the index by itself, so that
+ * a reader who stops early has read no more than he saw, and nothing has to be cleared
+ * up.  The snapshot is that of the query, in every call.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/uuid.h"
+
+#include "catalog.h"
+#include "member_set.h"
+#include "read.h"
+#include "registry.h"
+#include "store.h"
+
+PG_FUNCTION_INFO_V1(members);
+PG_FUNCTION_INFO_V1(member_keys);
+PG_FUNCTION_INFO_V1(as_set);
+PG_FUNCTION_INFO_V1(count_members);
+PG_FUNCTION_INFO_V1(is_member_bigint);
+PG_FUNCTION_INFO_V1(is_member_uuid);
+PG_FUNCTION_INFO_V1(is_member_text);
+PG_FUNCTION_INFO_V1(segments_of_bigint);
+PG_FUNCTION_INFO_V1(segments_of_uuid);
+PG_FUNCTION_INFO_V1(segments_of_text);
+
+/* A segment that is read chunk by chunk. */
+typedef struct ChunkReader
+{
+	int32		segment;
+	bool		started;
+	int64		last;			/* number of the last chunk read */
+	MemoryContext context;		/* of that chunk alone */
+} ChunkReader;
+
+static void
+chunks_begin(ChunkReader *reader, int32 segment)
+{
+	reader->segment = segment;
+	reader->started = false;
+	reader->context = AllocSetContextCreate(CurrentMemoryContext, "chunk of a segment",
+											ALLOCSET_DEFAULT_SIZES);
+}
+
+/* The next chunk, good until the one after it is asked for; NULL at the end. */
+static SegMemberSet *
+chunks_next(ChunkReader *reader)
+{
+	SegScan		scan;
+	ScanKeyData keys[2];
+	SegMemberSet *set = NULL;
+	MemoryContext old;
+
+	MemoryContextReset(reader->context);
+	old = MemoryContextSwitchTo(reader->context);
+	seg_key_int4(&keys[0], SEG_COL_MEMBERSHIP_SEGMENT, reader->segment);
+	seg_key_int8(&keys[1], SEG_COL_MEMBERSHIP_CHUNK, BTGreaterStrategyNumber, reader->last);
+	seg_scan_begin(&scan, "membership", "membership_segment_chunk", reader->started ? 2 : 1, keys);
+	if (seg_scan_next(&scan))
+	{
+		bool		isnull;
+		Datum		value = seg_scan_datum(&scan, SEG_COL_MEMBERSHIP_MEMBERS, &isnull);
+
+		set = (SegMemberSet *) PG_DETOAST_DATUM_COPY(value);
+		reader->last = seg_scan_int8(&scan, SEG_COL_MEMBERSHIP_CHUNK);
+		reader->started = true;
+	}
+	seg_scan_end(&scan);
+	MemoryContextSwitchTo(old);
+	return set;
+}
+
+/* The segment that an argument names; the caller may read it, and it has been built. */
+static SegSegment *
+segment_to_read(FunctionCallInfo fcinfo, int segment_arg, int population_arg, SegPopulation **population)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(segment_arg));
+	char	   *in = PG_ARGISNULL(population_arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(population_arg));
+	SegSegment *segment = seg_segment_resolve(name, in, false);
+
+	*population = seg_population_bare_by_id(segment->population);
+	seg_check_read(*population);
+	if (!segment->built)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("segment \"%s\" has not been built", name),
+				 errhint("Build it with segments.rebuild() or segments.refresh().")));
+	return segment;
+}
+
+typedef struct MembersState
+{
+	ChunkReader reader;
+	SegMemberSet *set;
+	SegSetIter	iter;
+} MembersState;
+
+/*
+ * members(segment, population) -> setof bigint
+ */
+Datum
+members(PG_FUNCTION_ARGS)
+{
+	FuncCallContext *call;
+	MembersState *state;
+	int64		member;
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		SegPopulation *population;
+		MemoryContext old;
+
+		call = SRF_FIRSTCALL_INIT();
+		if (PG_ARGISNULL(0))
+			SRF_RETURN_DONE(call);
+		old = MemoryContextSwitchTo(call->multi_call_memory_ctx);
+		state = palloc0(sizeof(MembersState));
+		chunks_begin(&state->reader, segment_to_read(fcinfo, 0, 1, &population)->id);
+		call->user_fctx = state;
+		MemoryContextSwitchTo(old);
+	}
+	call = SRF_PERCALL_SETUP();
+	state = call->user_fctx;
+	while (state->set == NULL || !seg_set_next(&state->iter, &member))
+	{
+		CHECK_FOR_INTERRUPTS();
+		state->set = chunks_next(&state->reader);
+		if (state->set == NULL)
+			SRF_RETURN_DONE(call);
+		seg_set_iter_init(&state->iter, state->set);
+	}
+	SRF_RETURN_NEXT(call, Int64GetDatum(member));
+}
+
+typedef struct KeysState
+{
+	ChunkReader reader;
+	int32		dictionary;		/* id of the population; 0: keys are members */
+	Datum	   *keys;			/* of the chunk read last, in its context */
+	int			nkeys;
+	int			next;
+} KeysState;
+
+/* The keys of a chunk: those of all its numbers lie together in the dictionary. */
+static void
+read_keys(KeysState *state, const SegMemberSet *set)
+{
+	SegScan		scan;
+	ScanKeyData keys[3];
+
+	seg_key_int4(&keys[0], SEG_COL_DICTIONARY_POPULATION, state->dictionary);
+	seg_key_int8(&keys[1], SEG_COL_DICTIONARY_MEMBER, BTGreaterEqualStrategyNumber, seg_set_min(set));
+	seg_key_int8(&keys[2], SEG_COL_DICTIONARY_MEMBER, BTLessEqualStrategyNumber, seg_set_max(set));
+	seg_scan_begin(&scan, "dictionary", "dictionary_pkey", 3, keys);
+	while (seg_scan_next(&scan))
+	{
+		if (seg_set_contains(set, seg_scan_int8(&scan, SEG_COL_DICTIONARY_MEMBER)))
+			state->keys[state->nkeys++] = CStringGetTextDatum(seg_scan_text(&scan, SEG_COL_DICTIONARY_KEY));
+	}
+	seg_scan_end(&scan);
+}
+
+static bool
+next_chunk_of_keys(KeysState *state)
+{
+	SegMemberSet *set = chunks_next(&state->reader);
+	MemoryContext old;
+
+	if (set == NULL)
+		return false;
+	old = MemoryContextSwitchTo(state->reader.context);
+	state->keys = palloc(sizeof(Datum) * Max(seg_set_cardinality(set), 1));
+	state->nkeys = 0;
+	state->next = 0;
+	if (state->dictionary != 0)
+		read_keys(state, set);
+	else
+	{
+		SegSetIter	iter;
+		int64		member;
+		char		text[MAXINT8LEN + 1];
+
+		seg_set_iter_init(&iter, set);
+		while (seg_set_next(&iter, &member))
+		{
+			pg_lltoa(member, text);
+			state->keys[state->nkeys++] = CStringGetTextDatum(text);
+		}
+	}
+	MemoryContextSwitchTo(old);
+	return true;
+}
+
+/*
+ * member_keys(segment, population) -> setof text
+ */
+Datum
+member_keys(PG_FUNCTION_ARGS)
+{
+	FuncCallContext *call;
+	KeysState  *state;
+
+	if (SRF_IS_FIRSTCALL())
+	{
+		SegPopulation *population;
+		MemoryContext old;
+
+		call = SRF_FIRSTCALL_INIT();
+		if (PG_ARGISNULL(0))
+			SRF_RETURN_DONE(call);
+		old = MemoryContextSwitchTo(call->multi_call_memory_ctx);
+		state = palloc0(sizeof(KeysState));
+		chunks_begin(&state->reader, segment_to_read(fcinfo, 0, 1, &population)->id);
+		state->dictionary = population->dictionary ? population->id : 0;
+		call->user_fctx = state;
+		MemoryContextSwitchTo(old);
+	}
+	call = SRF_PERCALL_SETUP();
+	state = call->user_fctx;
+	while (state->next == state->nkeys)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!next_chunk_of_keys(state))
+			SRF_RETURN_DONE(call);
+	}
+	SRF_RETURN_NEXT(call, state->keys[state->next++]);
+}
+
+/* A set that would not fit into a value is an error of the builder. */
+SegMemberSet *
+seg_read_set(int32 segment)
+{
+	SegSetBuilder *builder = seg_set_builder_create();
+	ChunkReader reader;
+	SegMemberSet *set;
+
+	chunks_begin(&reader, segment);
+	while ((set = chunks_next(&reader)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		seg_set_builder_add_set(builder, set);
+	}
+	set = seg_set_builder_finish(builder);
+	seg_set_builder_free(builder);
+	MemoryContextDelete(reader.context);
+	return set;
+}
+
+/*
+ * as_set(segment, population) -> member_set
+ */
+Datum
+as_set(PG_FUNCTION_ARGS)
+{
+	SegPopulation *population;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	PG_RETURN_SEG_MEMBER_SET_P(seg_read_set(segment_to_read(fcinfo, 0, 1, &population)->id));
+}
+
+/*
+ * count_members(segment, population) -> bigint
+ */
+Datum
+count_members(PG_FUNCTION_ARGS)
+{
+	SegPopulation *population;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(segment_to_read(fcinfo, 0, 1, &population)->members);
+}
+
+/* A key as an argument gives it, and what it is in the population. */
+
+static bool
+is_integer(Oid type)
+{
+	return type == INT2OID || type == INT4OID || type == INT8OID;
+}
+
+static void
+report_key_type(const SegPopulation *population, const char *given)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("population \"%s\" has keys of type %s, not %s", population->name,
+					format_type_be(population->key_type), given)));
+}
+
+/* The number of a key in the dictionary; false if it is not in the population. */
+static bool
+number_of(const SegPopulation *population, const char *key, int64 *member)
+{
+	SegScan		scan;
+	ScanKeyData keys[2];
+	bool		found;
+
+	seg_key_int4(&keys[0], SEG_COL_DICTIONARY_POPULATION, population->id);
+	seg_key_text(&keys[1], SEG_COL_DICTIONARY_KEY, key);
+	seg_scan_begin(&scan, "dictionary", "dictionary_population_key_key", 2, keys);
+	found = seg_scan_next(&scan);
+	if (found)
+		*member = seg_scan_int8(&scan, SEG_COL_DICTIONARY_MEMBER);
+	seg_scan_end(&scan);
+	return found;
+}
+
+char *
+seg_read_key(const SegPopulation *population, int64 member)
+{
+	SegScan		scan;
+	ScanKeyData keys[2];
+	char	   *key = NULL;
+
+	if (!population->dictionary)
+		return psprintf(INT64_FORMAT, member);
+	seg_key_int4(&keys[0], SEG_COL_DICTIONARY_POPULATION, population->id);
+	seg_key_int8(&keys[1], SEG_COL_DICTIONARY_MEMBER, BTEqualStrategyNumber, member);
+	seg_scan_begin(&scan, "dictionary", "dictionary_pkey", 2, keys);
+	if (seg_scan_next(&scan))
+		key = seg_scan_text(&scan, SEG_COL_DICTIONARY_KEY);
+	seg_scan_end(&scan);
+	if (key == NULL)
+		elog(ERROR, "member " INT64_FORMAT " of population %d is missing in the dictionary", member,
+			 population->id);
+	return key;
+}
+
+static bool
+member_of_bigint(const SegPopulation *population, Datum key, int64 *member)
+{
+	char		text[MAXINT8LEN + 1];
+
+	if (!is_integer(population->key_type))
+		report_key_type(population, "bigint");
+	*member = DatumGetInt64(key);
+	if (!population->dictionary)
+		return true;
+	pg_lltoa(*member, text);
+	return number_of(population, text, member);
+}
+
+static bool
+member_of_uuid(const SegPopulation *population, Datum key, int64 *member)
+{
+	if (population->key_type != UUIDOID)
+		report_key_type(population, "uuid");
+	return number_of(population, DatumGetCString(DirectFunctionCall1(uuid_out, key)), member);
+}
+
+/* The text of any key will do. */
+static bool
+member_of_text(const SegPopulation *population, Datum key, int64 *member)
+{
+	char	   *name = TextDatumGetCString(key);
+
+	if (is_integer(population->key_type))
+		return member_of_bigint(population, DirectFunctionCall1(int8in, CStringGetDatum(name)), member);
+	if (population->key_type == UUIDOID)
+		return member_of_uuid(population, DirectFunctionCall1(uuid_in, CStringGetDatum(name)), member);
+	return number_of(population, name, member);
+}
+
+typedef bool (*MemberOf) (const SegPopulation *population, Datum key, int64 *member);
+
+static Datum
+is_member(FunctionCallInfo fcinfo, MemberOf member_of)
+{
+	SegPopulation *population;
+	SegSegment *segment;
+	SegMemberSet *chunk;
+	int64		member;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	segment = segment_to_read(fcinfo, 0, 2, &population);
+	if (!member_of(population, PG_GETARG_DATUM(1), &member))
+		PG_RETURN_BOOL(false);
+	chunk = seg_store_chunk(population->id, segment->id, seg_chunk_of(member));
+	PG_RETURN_BOOL(chunk != NULL && seg_set_contains(chunk, member));
+}
+
+/*
+ * is_member(segment, key, population) -> boolean
+ */
+Datum
+is_member_bigint(PG_FUNCTION_ARGS)
+{
+	return is_member(fcinfo, member_of_bigint);
+}
+
+Datum
+is_member_uuid(PG_FUNCTION_ARGS)
+{
+	return is_member(fcinfo, member_of_uuid);
+}
+
+Datum
+is_member_text(PG_FUNCTION_ARGS)
+{
+	return is_member(fcinfo, member_of_text);
+}
+
+static bool
+chunk_contains(const SegScan *scan, int64 member)
+{
+	bool		isnull;
+
+	return seg_set_contains(DatumGetSegMemberSetP(seg_scan_datum(scan, SEG_COL_MEMBERSHIP_MEMBERS, &isnull)),
+							member);
+}
+
+static int
+compare_names(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/* The names of the segments that a member is in, but for everyone, sorted. */
+static List *
+names_of_segments(int32 population, int64 member)
+{
+	SegScan		scan;
+	ScanKeyData keys[2];
+	List	   *names = NIL;
+
+	seg_key_int4(&keys[0], SEG_COL_MEMBERSHIP_POPULATION, population);
+	seg_key_int8(&keys[1], SEG_COL_MEMBERSHIP_CHUNK, BTEqualStrategyNumber, seg_chunk_of(member));
+	seg_scan_begin(&scan, "membership", "membership_pkey", 2, keys);
+	while (seg_scan_next(&scan))
+	{
+		if (chunk_contains(&scan, member))
+		{
+			char	   *name = seg_segment_name(seg_scan_int4(&scan, SEG_COL_MEMBERSHIP_SEGMENT));
+
+			if (strcmp(name, SEG_EVERYONE) != 0)
+				names = lappend(names, name);
+		}
+	}
+	seg_scan_end(&scan);
+	list_sort(names, compare_names);
+	return names;
+}
+
+static Datum
+segments_of(FunctionCallInfo fcinfo, MemberOf member_of)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	SegPopulation *population;
+	int64		member;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	if (PG_ARGISNULL(0))
+		return (Datum) 0;
+	population = seg_population_get_bare(PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	seg_check_read(population);
+	if (!member_of(population, PG_GETARG_DATUM(0), &member))
+		return (Datum) 0;
+	foreach(lc, names_of_segments(population->id, member))
+	{
+		Datum		value = CStringGetTextDatum(lfirst(lc));
+		bool		isnull = false;
+
+		tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
+	}
+	return (Datum) 0;
+}
+
+/*
+ * segments_of(key, population) -> setof text
+ */
+Datum
+segments_of_bigint(PG_FUNCTION_ARGS)
+{
+	return segments_of(fcinfo, member_of_bigint);
+}
+
+Datum
+segments_of_uuid(PG_FUNCTION_ARGS)
+{
+	return segments_of(fcinfo, member_of_uuid);
+}
+
+Datum
+segments_of_text(PG_FUNCTION_ARGS)
+{
+	return segments_of(fcinfo, member_of_text);
+}
