@@ -15,26 +15,58 @@
 
 #include "rule.h"
 
+static const char *const windows[] = {
+	[SEG_WINDOW_LAST] = "d",
+	[SEG_WINDOW_NEXT] = "d",
+	[SEG_WINDOW_DURING] = "p",
+	[SEG_WINDOW_SINCE] = "vv?",
+	[SEG_WINDOW_BEFORE] = "v",
+	[SEG_WINDOW_BETWEEN] = "vv",
+};
+
+/* The kinds whose op is zero. */
+static const char *const plain[] = {
+	[SEG_NODE_TEXT] = "",
+	[SEG_NODE_NUMBER] = "",
+	[SEG_NODE_DAY] = "",
+	[SEG_NODE_DURATION] = "",
+	[SEG_NODE_NEGATE] = "v",
+	[SEG_NODE_ADD] = "vv",
+	[SEG_NODE_SUBTRACT] = "vv",
+	[SEG_NODE_MULTIPLY] = "vv",
+	[SEG_NODE_DIVIDE] = "vv",
+	[SEG_NODE_PLACE] = "vv",
+	[SEG_NODE_AND] = "ccc*",
+	[SEG_NODE_OR] = "ccc*",
+	[SEG_NODE_NOT] = "c",
+	[SEG_NODE_BETWEEN] = "vvv",
+	[SEG_NODE_IN] = "vvv*",
+	[SEG_NODE_LIKE] = "vt",
+	[SEG_NODE_ILIKE] = "vt",
+	[SEG_NODE_MATCHES] = "vt",
+	[SEG_NODE_STARTS] = "vv",
+	[SEG_NODE_ENDS] = "vv",
+	[SEG_NODE_CONTAINS] = "vv",
+	[SEG_NODE_HAS_ANY] = "vvv*",
+	[SEG_NODE_HAS_ALL] = "vvv*",
+	[SEG_NODE_IS_NULL] = "v",
+	[SEG_NODE_IS_EMPTY] = "v",
+	[SEG_NODE_DURING] = "ap",
+	[SEG_NODE_ANNIVERSARY] = "v",
+	[SEG_NODE_EXISTS] = "r",
+	[SEG_NODE_EVERY] = "rc",
+	[SEG_NODE_IN_SEGMENT] = "d?",
+	[SEG_NODE_JOINED_SEGMENT] = "d",
+	[SEG_NODE_LEFT_SEGMENT] = "d",
+	[SEG_NODE_TAGGED] = "",
+	[SEG_NODE_ROWS] = "ss*",
+};
+
 const char *
 seg_node_signature(SegNodeKind kind, int op)
 {
-	static const char *const windows[] = {
-		[SEG_WINDOW_LAST] = "d",
-		[SEG_WINDOW_NEXT] = "d",
-		[SEG_WINDOW_DURING] = "p",
-		[SEG_WINDOW_SINCE] = "vv?",
-		[SEG_WINDOW_BEFORE] = "v",
-		[SEG_WINDOW_BETWEEN] = "vv",
-	};
-
 	switch (kind)
 	{
-		case SEG_NODE_TEXT:
-		case SEG_NODE_NUMBER:
-		case SEG_NODE_DAY:
-		case SEG_NODE_DURATION:
-		case SEG_NODE_TAGGED:
-			return op == 0 ? "" : NULL;
 		case SEG_NODE_BOOL:
 		case SEG_NODE_MOMENT:
 		case SEG_NODE_EDGE:
@@ -64,55 +96,9 @@ seg_node_signature(SegNodeKind kind, int op)
 	}
 
 	/* The rest has no op. */
-	if (op != 0)
+	if (op != 0 || kind >= lengthof(plain))
 		return NULL;
-	switch (kind)
-	{
-		case SEG_NODE_NEGATE:
-		case SEG_NODE_ANNIVERSARY:
-		case SEG_NODE_IS_NULL:
-		case SEG_NODE_IS_EMPTY:
-			return "v";
-		case SEG_NODE_ADD:
-		case SEG_NODE_SUBTRACT:
-		case SEG_NODE_MULTIPLY:
-		case SEG_NODE_DIVIDE:
-		case SEG_NODE_PLACE:
-		case SEG_NODE_STARTS:
-		case SEG_NODE_ENDS:
-		case SEG_NODE_CONTAINS:
-			return "vv";
-		case SEG_NODE_AND:
-		case SEG_NODE_OR:
-			return "ccc*";
-		case SEG_NODE_NOT:
-			return "c";
-		case SEG_NODE_BETWEEN:
-			return "vvv";
-		case SEG_NODE_IN:
-		case SEG_NODE_HAS_ANY:
-		case SEG_NODE_HAS_ALL:
-			return "vvv*";
-		case SEG_NODE_LIKE:
-		case SEG_NODE_ILIKE:
-		case SEG_NODE_MATCHES:
-			return "vt";
-		case SEG_NODE_DURING:
-			return "ap";
-		case SEG_NODE_EXISTS:
-			return "r";
-		case SEG_NODE_EVERY:
-			return "rc";
-		case SEG_NODE_IN_SEGMENT:
-			return "d?";
-		case SEG_NODE_JOINED_SEGMENT:
-		case SEG_NODE_LEFT_SEGMENT:
-			return "d";
-		case SEG_NODE_ROWS:
-			return "ss*";
-		default:
-			return NULL;
-	}
+	return plain[kind];
 }
 
 static bool

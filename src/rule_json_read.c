@@ -29,6 +29,7 @@ typedef struct Place
 } Place;
 
 static SegTree *read_node(const JsonbValue *value, const Place *place);
+static void refuse(const Place *place, const char *detail, const char *hint) pg_attribute_noreturn();
 
 static void
 print_place(StringInfo out, const Place *place)

@@ -16,10 +16,8 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
-#include "utils/timestamp.h"
 
-#include "rule.h"
+#include "rule_print.h"
 #include "rule_scan.h"
 #include "rule_words.h"
 
@@ -116,143 +114,10 @@ print_name(Printer *printer, const SegNode *name, NamePlace place)
 	}
 }
 
-/* Literals. */
-
-static void
-print_day(Printer *printer, DateADT day)
-{
-	int			year,
-				month,
-				mday;
-
-	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
-	appendStringInfo(printer->out, "%04d-%02d-%02d", year, month, mday);
-}
-
-/* micros, below a second, as a decimal fraction without trailing zeros */
-static void
-print_fraction(Printer *printer, int micros)
-{
-	char		digits[8];
-	int			n;
-
-	if (micros == 0)
-		return;
-	snprintf(digits, sizeof(digits), ".%06d", micros);
-	for (n = 7; digits[n - 1] == '0';)
-		n--;
-	appendBinaryStringInfo(printer->out, digits, n);
-}
-
-static void
-print_moment(Printer *printer, int64 moment, bool zoned)
-{
-	int64		day = moment / USECS_PER_DAY;
-	int64		time = moment % USECS_PER_DAY;
-	int			second;
-
-	if (time < 0)
-	{
-		time += USECS_PER_DAY;
-		day--;
-	}
-	print_day(printer, (DateADT) day);
-	appendStringInfo(printer->out, "T%02d:%02d", (int) (time / USECS_PER_HOUR),
-					 (int) (time % USECS_PER_HOUR / USECS_PER_MINUTE));
-	second = (int) (time % USECS_PER_MINUTE / USECS_PER_SEC);
-	if (time % USECS_PER_MINUTE != 0)
-	{
-		appendStringInfo(printer->out, ":%02d", second);
-		print_fraction(printer, (int) (time % USECS_PER_SEC));
-	}
-	if (zoned)
-		print(printer, "Z");
-}
-
-/* One number and unit of a duration, if the number is not zero. */
-static void
-print_part(Printer *printer, int64 n, int micros, SegUnit unit, bool *first)
-{
-	if (n == 0 && micros == 0)
-		return;
-	if (!*first)
-		print(printer, " ");
-	*first = false;
-	appendStringInfo(printer->out, INT64_FORMAT, n);
-	print_fraction(printer, micros);
-	appendStringInfo(printer->out, " %s%s", seg_unit_name(unit), n == 1 && micros == 0 ? "" : "s");
-}
-
-static void
-print_duration(Printer *printer, const SegNode *node)
-{
-	Interval	span = seg_node_duration(node);
-	bool		first = true;
-
-	print_part(printer, span.month / 12, 0, SEG_YEAR, &first);
-	print_part(printer, span.month % 12, 0, SEG_MONTH, &first);
-	print_part(printer, span.day, 0, SEG_DAY, &first);
-	print_part(printer, span.time / USECS_PER_HOUR, 0, SEG_HOUR, &first);
-	print_part(printer, span.time % USECS_PER_HOUR / USECS_PER_MINUTE, 0, SEG_MINUTE, &first);
-	print_part(printer, span.time % USECS_PER_MINUTE / USECS_PER_SEC, (int) (span.time % USECS_PER_SEC),
-			   SEG_SECOND, &first);
-	if (first)
-		print(printer, "0 seconds");
-}
-
-static void
-print_number(Printer *printer, const SegNode *node)
-{
-	print(printer, DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(seg_node_number(node)))));
-}
-
 static bool
 is_negative(const SegNode *node)
 {
 	return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(seg_node_number(node))))[0] == '-';
-}
-
-static void
-print_which_unit(Printer *printer, uint16 flags)
-{
-	appendStringInfo(printer->out, "%s %s", seg_which_name(SEG_FLAGS_WHICH(flags)), seg_unit_name(SEG_FLAGS_UNIT(flags)));
-}
-
-static void
-print_period(Printer *printer, const SegNode *node)
-{
-	int32		n = node->len == sizeof(int32) ? seg_node_int(node) : 0;
-
-	switch ((SegPeriod) node->op)
-	{
-		case SEG_PERIOD_TODAY:
-			print(printer, "today");
-			break;
-		case SEG_PERIOD_YESTERDAY:
-			print(printer, "yesterday");
-			break;
-		case SEG_PERIOD_TOMORROW:
-			print(printer, "tomorrow");
-			break;
-		case SEG_PERIOD_UNIT:
-			print_which_unit(printer, node->flags);
-			break;
-		case SEG_PERIOD_AGO:
-			appendStringInfo(printer->out, "%d %s%s ago", n, seg_unit_name(node->flags), n == 1 ? "" : "s");
-			break;
-		case SEG_PERIOD_DAY:
-			print_day(printer, n);
-			break;
-		case SEG_PERIOD_MONTH:
-			appendStringInfo(printer->out, "%04d-%02d", n / 12, n % 12 + 1);
-			break;
-		case SEG_PERIOD_YEAR:
-			appendStringInfo(printer->out, "%04d", n);
-			break;
-		case SEG_PERIOD_MONTH_NAME:
-			print(printer, seg_month_name(n));
-			break;
-	}
 }
 
 /* The children from i on, with separator between them. */
@@ -623,20 +488,14 @@ print_literal(Printer *printer, const SegNode *node)
 		case SEG_NODE_TEXT:
 			print_quoted(printer, seg_node_text(node), '\'');
 			break;
-		case SEG_NODE_NUMBER:
-			print_number(printer, node);
-			break;
 		case SEG_NODE_BOOL:
 			print(printer, node->op ? "true" : "false");
 			break;
+		case SEG_NODE_NUMBER:
 		case SEG_NODE_DAY:
-			print_day(printer, seg_node_int(node));
-			break;
 		case SEG_NODE_MOMENT:
-			print_moment(printer, seg_node_moment(node), node->op == 1);
-			break;
 		case SEG_NODE_DURATION:
-			print_duration(printer, node);
+			seg_print_literal(printer->out, node);
 			break;
 		case SEG_NODE_CLOCK:
 			print(printer, clock[node->op]);
@@ -648,7 +507,33 @@ print_literal(Printer *printer, const SegNode *node)
 		default:
 			Assert(node->kind == SEG_NODE_EDGE);
 			print(printer, node->op ? "end of " : "start of ");
-			print_which_unit(printer, node->flags);
+			seg_print_which_unit(printer->out, node->flags);
+			break;
+	}
+}
+
+static void
+print_arithmetic(Printer *printer, const SegNode *node)
+{
+	switch ((SegNodeKind) node->kind)
+	{
+		case SEG_NODE_ADD:
+			print_binary(printer, node, " + ", LEVEL_SUM, LEVEL_PRODUCT);
+			break;
+		case SEG_NODE_SUBTRACT:
+			print_binary(printer, node, " - ", LEVEL_SUM, LEVEL_PRODUCT);
+			break;
+		case SEG_NODE_MULTIPLY:
+			print_binary(printer, node, " * ", LEVEL_PRODUCT, LEVEL_UNARY);
+			break;
+		case SEG_NODE_DIVIDE:
+			print_binary(printer, node, " / ", LEVEL_PRODUCT, LEVEL_UNARY);
+			break;
+		default:
+			Assert(node->kind == SEG_NODE_NEGATE);
+			/* two minus signs in a row would begin a comment */
+			print(printer, node_level(seg_node_child(node, 0)) == LEVEL_UNARY ? "- " : "-");
+			print_node(printer, seg_node_child(node, 0), LEVEL_UNARY);
 			break;
 	}
 }
@@ -662,21 +547,11 @@ print_plain(Printer *printer, const SegNode *node)
 			print_name(printer, node, NAME_VALUE);
 			break;
 		case SEG_NODE_NEGATE:
-			/* two minus signs in a row would begin a comment */
-			print(printer, node_level(seg_node_child(node, 0)) == LEVEL_UNARY ? "- " : "-");
-			print_node(printer, seg_node_child(node, 0), LEVEL_UNARY);
-			break;
 		case SEG_NODE_ADD:
-			print_binary(printer, node, " + ", LEVEL_SUM, LEVEL_PRODUCT);
-			break;
 		case SEG_NODE_SUBTRACT:
-			print_binary(printer, node, " - ", LEVEL_SUM, LEVEL_PRODUCT);
-			break;
 		case SEG_NODE_MULTIPLY:
-			print_binary(printer, node, " * ", LEVEL_PRODUCT, LEVEL_UNARY);
-			break;
 		case SEG_NODE_DIVIDE:
-			print_binary(printer, node, " / ", LEVEL_PRODUCT, LEVEL_UNARY);
+			print_arithmetic(printer, node);
 			break;
 		case SEG_NODE_FUNCTION:
 			print_function(printer, node);
@@ -729,7 +604,7 @@ print_plain(Printer *printer, const SegNode *node)
 			print_window(printer, node);
 			break;
 		case SEG_NODE_PERIOD:
-			print_period(printer, node);
+			seg_print_literal(printer->out, node);
 			break;
 		default:
 			if (node->kind <= SEG_NODE_EDGE)
