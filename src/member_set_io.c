@@ -8,8 +8,8 @@
  *		item	= number [ "-" number ]
  *		number	= [ "-" ] digit { digit }
  *
- * Blanks may stand between any two of these signs, and items in any order, more than
- * once and overlapping.  A "-" behind a number is always that of a range, which keeps
+ * Blanks may stand around numbers and signs, and items in any order, more than once and
+ * overlapping.  A "-" behind a number is always that of a range, which keeps
  * negative numbers apart.  Output is ascending, and three keys in a row or more are a
  * range.
  *
@@ -42,6 +42,7 @@ typedef struct SetText
 {
 	const char *text;
 	const char *at;
+	bool		after_range;	/* so no "-" can follow */
 	Node	   *escontext;
 } SetText;
 
@@ -56,14 +57,16 @@ skip_blanks(SetText *in)
 static bool
 complain(SetText *in, const char *expected)
 {
-	/* a whole character, not the first byte of one */
 	const char *found = in->at;
 
 	if (*found == '\0')
 		ereturn(in->escontext, false,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("invalid input syntax for type %s: \"%s\"", "member_set", in->text),
-				 errdetail("Expected %s, found the end of the input.", expected)));
+				 errdetail("Expected %s, found the end of the input.", expected),
+				 errhint("A set is written as {1,2,5-9}.")));
+
+	/* a whole character, not the first byte of one */
 	ereturn(in->escontext, false,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 			 errmsg("invalid input syntax for type %s: \"%s\"", "member_set", in->text),
@@ -126,7 +129,8 @@ read_item(SetText *in, SegSetBuilder *b)
 
 	if (!read_number(in, &first))
 		return false;
-	if (!accept_sign(in, '-'))
+	in->after_range = accept_sign(in, '-');
+	if (!in->after_range)
 	{
 		seg_set_builder_add(b, first);
 		return true;
@@ -158,7 +162,7 @@ read_set(SetText *in, SegSetBuilder *b)
 				return false;
 		} while (accept_sign(in, ','));
 		if (!accept_sign(in, '}'))
-			return complain(in, "\",\", \"-\" or \"}\"");
+			return complain(in, in->after_range ? "\",\" or \"}\"" : "\",\", \"-\" or \"}\"");
 	}
 	skip_blanks(in);
 	if (*in->at != '\0')
@@ -175,6 +179,7 @@ member_set_in(PG_FUNCTION_ARGS)
 
 	in.text = PG_GETARG_CSTRING(0);
 	in.at = in.text;
+	in.after_range = false;
 	in.escontext = fcinfo->context;
 	if (!read_set(&in, b))
 		PG_RETURN_NULL();

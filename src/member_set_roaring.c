@@ -78,22 +78,25 @@ typedef struct Container
 static void
 put16(StringInfo out, uint16 n)
 {
-	n = little16(n);
-	appendBinaryStringInfo(out, (char *) &n, sizeof(n));
+	uint16		little = little16(n);
+
+	appendBinaryStringInfo(out, (char *) &little, sizeof(little));
 }
 
 static void
 put32(StringInfo out, uint32 n)
 {
-	n = little32(n);
-	appendBinaryStringInfo(out, (char *) &n, sizeof(n));
+	uint32		little = little32(n);
+
+	appendBinaryStringInfo(out, (char *) &little, sizeof(little));
 }
 
 static void
 put64(StringInfo out, uint64 n)
 {
-	n = little64(n);
-	appendBinaryStringInfo(out, (char *) &n, sizeof(n));
+	uint64		little = little64(n);
+
+	appendBinaryStringInfo(out, (char *) &little, sizeof(little));
 }
 
 static bool
@@ -270,6 +273,7 @@ to_roaring64(PG_FUNCTION_ARGS)
 	SegMemberSet *set = PG_GETARG_SEG_MEMBER_SET_P(0);
 	uint32		first = seg_set_seek(set, 0, 0);
 	uint64		nhalves = 0;
+	uint64		count;
 	StringInfoData out;
 	uint32		done;
 	uint32		i;
@@ -290,8 +294,8 @@ to_roaring64(PG_FUNCTION_ARGS)
 		put_bitmap(&out, set, i, end);
 		nhalves++;
 	}
-	nhalves = little64(nhalves);
-	memcpy(out.data + VARHDRSZ, &nhalves, sizeof(nhalves));
+	count = little64(nhalves);
+	memcpy(out.data + VARHDRSZ, &count, sizeof(count));
 	PG_RETURN_BYTEA_P(end_bytea(&out));
 }
 
