@@ -25,4 +25,5 @@ quietly cluster start_cluster
 createdb shop
 export PGDATABASE=shop
 quietly shop psql -Xq -v ON_ERROR_STOP=1 -v customers="${CUSTOMERS:-50000}" -f test/shop.sql
-psql -Xq -f test/demo.sql && echo "From nothing to here: $SECONDS seconds. The server is gone again."
+psql -Xq <test/demo.sql &&
+	echo "From nothing to here in $SECONDS seconds. The server is gone again."
