@@ -70,7 +70,7 @@ typedef struct SegBinder
 /* bind.c */
 extern SegExpr *seg_bind_segment(SegBinder *b, const SegNode *node);
 extern void seg_bind_notice(SegBinder *b, char *notice);
-extern void seg_bind_unsupported(SegBinder *b, const SegNode *node, const char *what) pg_attribute_noreturn();
+pg_noreturn extern void seg_bind_unsupported(SegBinder *b, const SegNode *node, const char *what);
 
 /* bind_expr.c */
 extern HTAB *seg_expr_table(void);
@@ -97,7 +97,7 @@ extern int	seg_bind_find_scope(SegBinder *b, const char *name);
 extern SegExpr *seg_bind_moment(SegBinder *b, int scope, const SegNode *node);
 extern void seg_bind_column_type(SegBinder *b, Oid relid, const char *name, SegColumn *column);
 extern SegExpr *seg_bind_path(SegBinder *b, int scope, const char *name);
-extern void seg_bind_unknown_source(SegBinder *b, const SegNode *node, const char *name) pg_attribute_noreturn();
+pg_noreturn extern void seg_bind_unknown_source(SegBinder *b, const SegNode *node, const char *name);
 
 /* bind_value.c */
 extern SegExpr *seg_bind_value(SegBinder *b, const SegNode *node);

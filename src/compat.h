@@ -49,4 +49,8 @@ BufFileReadMaybeEOF(BufFile *file, void *ptr, size_t size, bool eofOK)
 #define check_can_set_role(member, role)	check_is_member_of_role(member, role)
 #endif
 
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn		pg_attribute_noreturn()
+#endif
+
 #endif							/* SEG_COMPAT_H */

@@ -29,7 +29,7 @@ typedef struct Place
 } Place;
 
 static SegTree *read_node(const JsonbValue *value, const Place *place);
-static void refuse(const Place *place, const char *detail, const char *hint) pg_attribute_noreturn();
+pg_noreturn static void refuse(const Place *place, const char *detail, const char *hint);
 
 static void
 print_place(StringInfo out, const Place *place)
