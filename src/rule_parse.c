@@ -286,7 +286,7 @@ parse_rule(SegParser *p)
 SegTree *
 seg_parse_fragment(char letter, const char *text, int len)
 {
-	SegParser	p = {.select_at = -1};
+	SegParser	p = {.select_at = -1, .caller = CurrentMemoryContext};
 	SegTree    *tree;
 
 	seg_scanner_init(&p.scanner, text, len);
@@ -323,7 +323,7 @@ seg_rule_parse_input(const char *text, Size len, bool notices, Node *escontext)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context;
-	SegParser	p = {.select_at = -1, .escontext = escontext};
+	SegParser	p = {.select_at = -1, .escontext = escontext, .caller = caller};
 	SegTree    *tree;
 	SegRule    *rule = NULL;
 

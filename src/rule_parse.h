@@ -30,6 +30,7 @@ typedef struct SegParser
 	bool		mixed;			/* AND and OR were mixed without parentheses */
 	bool		failed;
 	Node	   *escontext;
+	MemoryContext caller;		/* what a soft error says must outlive the parser */
 } SegParser;
 
 /* What can be said of a tree's type without a catalog. */

@@ -43,6 +43,7 @@ seg_parse_error_at(SegParser *p, int location, int sqlcode, const char *detail, 
 	SegToken	token;
 	const char *near;
 	char	   *query;
+	MemoryContext parser;
 
 	if (!start_failing(p))
 		return;
@@ -53,6 +54,7 @@ seg_parse_error_at(SegParser *p, int location, int sqlcode, const char *detail, 
 	near = token.kind == SEG_TOK_END ? "end of input" :
 		psprintf("or near \"%s\"", clip(text + token.start, token.end - token.start));
 	query = pnstrdup(text, p->scanner.len);
+	parser = MemoryContextSwitchTo(p->caller);
 	errsave(p->escontext,
 			(errcode(sqlcode),
 			 errmsg("%s in rule at %s", sqlcode == ERRCODE_SYNTAX_ERROR ? "syntax error" : "invalid value", near),
@@ -60,6 +62,7 @@ seg_parse_error_at(SegParser *p, int location, int sqlcode, const char *detail, 
 			 hint ? errhint("%s", hint) : 0,
 			 internalerrposition(pg_mbstrlen_with_len(text, token.start) + 1),
 			 internalerrquery(query)));
+	MemoryContextSwitchTo(parser);
 }
 
 static const char *
@@ -105,9 +108,11 @@ void
 seg_parse_limit(SegParser *p, int location, const char *message, const char *detail, const char *hint)
 {
 	const char *text = p->scanner.text;
+	MemoryContext parser;
 
 	if (!start_failing(p))
 		return;
+	parser = MemoryContextSwitchTo(p->caller);
 	errsave(p->escontext,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 			 errmsg("%s", message),
@@ -115,6 +120,7 @@ seg_parse_limit(SegParser *p, int location, const char *message, const char *det
 			 errhint("%s", hint),
 			 location < 0 ? 0 : internalerrposition(pg_mbstrlen_with_len(text, location) + 1),
 			 location < 0 ? 0 : internalerrquery(pnstrdup(text, p->scanner.len))));
+	MemoryContextSwitchTo(parser);
 }
 
 /* The canonical text of a part of the rule, for use in a hint. */
