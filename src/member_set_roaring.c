@@ -21,8 +21,8 @@
  * keys come last.
  *
  * Export chooses the kind of a container by size, as run_optimize() of the libraries
- * does.  Import takes every container as bits, and accepts exactly what the
- * specification allows: whatever else the bytes may be, they are refused.
+ * does.  Import accepts exactly what the specification allows: whatever else the bytes
+ * may be, they are refused.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -72,6 +72,8 @@ typedef struct Container
 {
 	ContainerHead head;
 	uint32		nruns;
+	uint32		first_word;		/* all bits are in nwords words from here */
+	uint32		nwords;
 	uint64		bits[CONTAINER_WORDS];
 } Container;
 
@@ -105,6 +107,13 @@ is_in_container(const SegMemberSet *set, uint32 i, int64 container)
 	return i < set->nchunks && seg_set_chunk_number(set, i) >> CONTAINER_SHIFT == container;
 }
 
+/* The first of a chunk's words among those of its container. */
+static uint32
+word_of_chunk(int64 number)
+{
+	return SEG_CHUNK_WORDS * (uint32) (number & CHUNK_MASK);
+}
+
 /* Gathers the container that begins with chunk i; returns the chunk behind it. */
 static uint32
 gather_container(const SegMemberSet *set, uint32 i, Container *c)
@@ -112,14 +121,16 @@ gather_container(const SegMemberSet *set, uint32 i, Container *c)
 	int64		container = seg_set_chunk_number(set, i) >> CONTAINER_SHIFT;
 
 	memset(c->bits, 0, sizeof(c->bits));
+	c->first_word = word_of_chunk(seg_set_chunk_number(set, i));
 	for (; is_in_container(set, i, container); i++)
 	{
 		SegChunk	chunk = seg_set_chunk(set, i);
 
-		seg_chunk_expand(&chunk, c->bits + SEG_CHUNK_WORDS * (chunk.number & CHUNK_MASK));
+		seg_chunk_expand(&chunk, c->bits + word_of_chunk(chunk.number));
+		c->nwords = word_of_chunk(chunk.number) + SEG_CHUNK_WORDS - c->first_word;
 	}
 	c->head.key = (uint16) container;
-	c->head.cardinality = seg_bits_count(c->bits, CONTAINER_WORDS, &c->nruns);
+	c->head.cardinality = seg_bits_count(c->bits + c->first_word, (int) c->nwords, &c->nruns);
 	c->head.size = c->head.cardinality <= MAX_ARRAY ? 2 * c->head.cardinality : BITS_SIZE;
 	c->head.has_runs = 2 + 4 * c->nruns < c->head.size;
 	if (c->head.has_runs)
@@ -142,15 +153,18 @@ put_container(StringInfo out, const Container *c)
 			put16(out, runs[w]);
 		return;
 	}
-	for (w = 0; w < CONTAINER_WORDS; w++)
+	if (c->head.cardinality > MAX_ARRAY)
 	{
-		uint64		word = c->bits[w];
+		for (w = 0; w < CONTAINER_WORDS; w++)
+			put64(out, c->bits[w]);
+		return;
+	}
+	for (w = c->first_word; w < c->first_word + c->nwords; w++)
+	{
+		uint64		word;
 
-		if (c->head.cardinality > MAX_ARRAY)
-			put64(out, word);
-		else
-			for (; word != 0; word &= word - 1)
-				put16(out, (uint16) (w * 64 + pg_rightmost_one_pos64(word)));
+		for (word = c->bits[w]; word != 0; word &= word - 1)
+			put16(out, (uint16) (w * 64 + pg_rightmost_one_pos64(word)));
 	}
 }
 
@@ -354,26 +368,40 @@ get64(Reader *in)
 	return little64(n);
 }
 
+/* The three kinds of container, whose keys begin with base. */
+
 static void
-get_array(Reader *in, Container *c)
+get_array(Reader *in, uint32 cardinality, int64 base, SegSetBuilder *b)
 {
 	int			previous = -1;
-	uint32		i;
 
-	for (i = 0; i < c->head.cardinality; i++)
+	for (; cardinality > 0; cardinality--)
 	{
-		int			key = get16(in);
+		int			offset = get16(in);
 
-		if (key <= previous)
+		if (offset <= previous)
 			refuse("The members of a container are not in ascending order.");
-		c->bits[key / 64] |= UINT64CONST(1) << (key % 64);
-		previous = key;
+		seg_set_builder_add(b, base + offset);
+		previous = offset;
 	}
 }
 
+/* Hands on the words from first to last, as chunks. */
 static void
-get_runs(Reader *in, Container *c)
+add_words(const uint64 *bits, int first, int last, int64 base, SegSetBuilder *b)
 {
+	int			chunk;
+
+	for (chunk = first / SEG_CHUNK_WORDS; chunk <= last / SEG_CHUNK_WORDS; chunk++)
+		seg_set_builder_add_chunk_bits(b, seg_chunk_of(base) + chunk,
+									   bits + chunk * SEG_CHUNK_WORDS);
+}
+
+static void
+get_runs(Reader *in, uint32 cardinality, int64 base, SegSetBuilder *b)
+{
+	uint64		bits[CONTAINER_WORDS] = {0};
+	int			start = -1;
 	int			previous = -1;
 	uint32		n = get16(in);
 
@@ -386,28 +414,29 @@ get_runs(Reader *in, Container *c)
 			refuse("The runs of a container are not in ascending order.");
 		if (last >= CONTAINER_KEYS)
 			refuse("A run leaves its container.");
-		seg_bits_set_range(c->bits, first, last);
+		if (start < 0)
+			start = first;
+		seg_bits_set_range(bits, first, last);
+		cardinality -= last - first + 1;
 		previous = last;
 	}
+	if (cardinality != 0)
+		refuse("The cardinality of a container is wrong.");
+	add_words(bits, start / 64, previous / 64, base, b);
 }
 
 static void
-get_container(Reader *in, Container *c)
+get_bits(Reader *in, uint32 cardinality, int64 base, SegSetBuilder *b)
 {
-	uint32		w;
+	uint64		bits[CONTAINER_WORDS];
+	uint32		nruns;
+	int			w;
 
-	memset(c->bits, 0, sizeof(c->bits));
-	if (c->head.has_runs)
-		get_runs(in, c);
-	else if (c->head.cardinality <= MAX_ARRAY)
-		get_array(in, c);
-	else
-	{
-		for (w = 0; w < CONTAINER_WORDS; w++)
-			c->bits[w] = get64(in);
-	}
-	if (seg_bits_count(c->bits, CONTAINER_WORDS, &c->nruns) != c->head.cardinality)
+	for (w = 0; w < CONTAINER_WORDS; w++)
+		bits[w] = get64(in);
+	if (seg_bits_count(bits, CONTAINER_WORDS, &nruns) != cardinality)
 		refuse("The cardinality of a container is wrong.");
+	add_words(bits, 0, CONTAINER_WORDS - 1, base, b);
 }
 
 /* The number of containers; *flags says which have runs, and is NULL where none has. */
@@ -441,7 +470,6 @@ get_cookie(Reader *in, const uint8 **flags)
 static void
 get_bitmap(Reader *in, uint32 half, SegSetBuilder *b)
 {
-	Container  *c = palloc(sizeof(Container));
 	const uint8 *flags;
 	Reader		heads;
 	Reader		positions;
@@ -461,24 +489,23 @@ get_bitmap(Reader *in, uint32 half, SegSetBuilder *b)
 	in->at += has_positions ? 4 * n : 0;
 	for (i = 0; i < n; i++)
 	{
-		int64		number;
-		int			chunk;
+		int			key = get16(&heads);
+		uint32		cardinality = get16(&heads) + 1;
+		int64		base = (int64) ((uint64) half << 32 | (uint64) key << 16);
 
 		CHECK_FOR_INTERRUPTS();
-		c->head.key = get16(&heads);
-		c->head.cardinality = get16(&heads) + 1;
-		c->head.has_runs = flags != NULL && (flags[i / 8] >> (i % 8) & 1);
-		if (c->head.key <= previous)
+		if (key <= previous)
 			refuse("The containers are not in ascending order.");
 		if (has_positions && get32(&positions) != in->at - in->start)
 			refuse("A container is not where the directory says.");
-		get_container(in, c);
-		number = seg_chunk_of((int64) ((uint64) half << 32 | (uint64) c->head.key << 16));
-		for (chunk = 0; chunk < CONTAINER_CHUNKS; chunk++)
-			seg_set_builder_add_chunk_bits(b, number + chunk, c->bits + chunk * SEG_CHUNK_WORDS);
-		previous = c->head.key;
+		if (flags != NULL && (flags[i / 8] >> (i % 8) & 1))
+			get_runs(in, cardinality, base, b);
+		else if (cardinality <= MAX_ARRAY)
+			get_array(in, cardinality, base, b);
+		else
+			get_bits(in, cardinality, base, b);
+		previous = key;
 	}
-	pfree(c);
 }
 
 static void

@@ -5,7 +5,7 @@ SET search_path = public, segments;
 SELECT text AS input, text::member_set AS output
 FROM unnest(ARRAY['{}', ' { } ', '{7}', '{1,2,5-9,12}', '{3,1,2,2,1}', '{1-1}', '{1,2}', '{1,2,3}',
 	'{5-9,1-6,2}', '{-5--2,3}', '{-5 - -2 , 3 -4 }', '{0007,-0}',
-	'{8190-8193}', '{-8193--8190}', '{-3-3}', '{8191,8192}',
+	'{8190-8193}', '{-8193--8190}', '{100000,5,0-50000}', '{20000,0-16383}', '{-3-3}', '{8191,8192}',
 	'{-9223372036854775808,9223372036854775807}',
 	'{-9223372036854775808--9223372036854775806,9223372036854775800-9223372036854775807}'])
 	WITH ORDINALITY AS t (text, nr)
@@ -171,6 +171,9 @@ SELECT a.nr, b.nr FROM large AS a JOIN large AS b ON a.s = b.s AND a.nr < b.nr O
 SELECT max(pg_column_size(s)) FROM (
 	SELECT member_set_agg(i * i * 12347 % 8192) AS s FROM generate_series(1, 100) AS n, generate_series(1::bigint, n * 100) AS i
 	GROUP BY n) AS chunks;
+
+SELECT union_agg(s), union_agg('{}'::member_set), union_agg(s | '{}') = union_agg(s) AS same
+FROM (VALUES (member_set '{}'), ('{5}'), ('{}'), ('{1-3}')) AS t (s);
 
 -- Roaring: the bytes that the specification says.
 SELECT to_roaring('{}'), to_roaring('{1,2,5}'), to_roaring('{1-100}'), to_roaring('{65535,65536}');
