@@ -47,6 +47,9 @@ BufFileReadMaybeEOF(BufFile *file, void *ptr, size_t size, bool eofOK)
 
 #if PG_VERSION_NUM < 160000
 #define check_can_set_role(member, role)	check_is_member_of_role(member, role)
+#define seg_qualified_name_list(name)	stringToQualifiedNameList(name)
+#else
+#define seg_qualified_name_list(name)	stringToQualifiedNameList(name, NULL)
 #endif
 
 #if PG_VERSION_NUM < 180000

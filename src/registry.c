@@ -193,7 +193,7 @@ read_attributes(SegPopulation *population)
 		attribute->typid = seg_scan_oid(&scan, SEG_COL_ATTRIBUTE_TYPE);
 		attribute->typmod = seg_scan_int4(&scan, SEG_COL_ATTRIBUTE_TYPMOD);
 		attribute->collation = collation == NULL ? InvalidOid :
-			get_collation_oid(stringToQualifiedNameList(collation), false);
+			get_collation_oid(seg_qualified_name_list(collation), false);
 	}
 	seg_scan_end(&scan);
 }
