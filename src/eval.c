@@ -33,7 +33,7 @@ seg_eval_begin(const SegProgram *program, const SegReader *reader, TimestampTz n
 	e->reader = *reader;
 	e->memo = palloc0(sizeof(SegValue) * nexprs);
 	e->stamps = palloc0(sizeof(uint64) * nexprs);
-	e->spans = palloc0(sizeof(SegEvalSpan) * nexprs);
+	e->spans = palloc0(sizeof(SegRunSpan) * nexprs);
 	e->scopes = (SegEvalScope *) palloc0(sizeof(SegEvalScope) * (program->nscopes + 1)) + 1;
 	for (int i = -1; i < program->nscopes; i++)
 		e->scopes[i].context = AllocSetContextCreate(CurrentMemoryContext, "segments scope",
@@ -141,24 +141,9 @@ bool
 seg_eval_compare(SegEval *e, const SegExpr *expr, const SegValue *a, const SegValue *b)
 {
 	SegCompareHow how = expr->how;
-	int			result;
 
 	how.clock = &e->clock;
-	if (expr->detail == SEG_EQ)
-		return seg_value_equal(a, b, &how);
-	if (!seg_value_compare(a, b, &how, &result))
-		return false;
-	switch ((SegCompare) expr->detail)
-	{
-		case SEG_LT:
-			return result < 0;
-		case SEG_LE:
-			return result <= 0;
-		case SEG_GT:
-			return result > 0;
-		default:
-			return result >= 0;
-	}
+	return seg_value_test(a, expr->detail, b, &how);
 }
 
 static bool
@@ -237,87 +222,19 @@ text_predicate(const SegExpr *expr, const SegValue *text, const SegValue *part)
 	}
 }
 
-/* Windows and periods: what they cover is worked out once a run. */
-
-static bool
-anniversary_span(SegEval *e, const SegExpr *expr, SegEvalSpan *span)
-{
-	TimestampTz today;
-	TimestampTz other;
-	DateADT		day;
-	Interval	duration;
-
-	if (expr->op == SEG_X_ANNIVERSARY_DURING)
-	{
-		SegSpan		period;
-
-		return seg_clock_period(&e->clock, expr->node, &period) &&
-			seg_clock_day_of(&e->clock, period.start, &span->first) &&
-			seg_clock_day_of(&e->clock, period.end - 1, &span->last);
-	}
-	duration = seg_node_duration(expr->node);
-	if (!seg_clock_day_start(&e->clock, e->clock.today, &today) ||
-		!seg_clock_add(&e->clock, today, &duration, expr->detail ? 1 : -1, &other) ||
-		!seg_clock_day_of(&e->clock, other, &day))
-		return false;
-	span->first = expr->detail ? e->clock.today : day;
-	span->last = (expr->detail ? day : e->clock.today) - 1;
-	return true;
-}
-
+/* What a window or a period covers is worked out once a run. */
 const SegEvalSpan *
 seg_eval_span(SegEval *e, const SegExpr *expr)
 {
-	SegEvalSpan *span = &e->spans[expr->id];
+	SegRunSpan *run = &e->spans[expr->id];
+	bool		anniversary = expr->op == SEG_X_ANNIVERSARY_WITHIN || expr->op == SEG_X_ANNIVERSARY_DURING;
 
-	if (span->stamp != e->scopes[SEG_SCOPE_RUN].stamp)
+	if (run->stamp != e->scopes[SEG_SCOPE_RUN].stamp)
 	{
-		span->stamp = e->scopes[SEG_SCOPE_RUN].stamp;
-		span->month = 0;
-		if (expr->node->kind == SEG_NODE_PERIOD && expr->node->op == SEG_PERIOD_MONTH_NAME)
-			span->month = seg_node_int(expr->node);
-		else if (expr->op == SEG_X_ANNIVERSARY_WITHIN || expr->op == SEG_X_ANNIVERSARY_DURING)
-			span->valid = anniversary_span(e, expr, span);
-		else if (expr->op == SEG_X_DURING)
-			span->valid = seg_clock_period(&e->clock, expr->node, &span->moments);
-		else
-		{
-			Interval	duration = seg_node_duration(expr->node);
-
-			span->valid = seg_clock_window(&e->clock, expr->detail != 0, &duration, &span->moments);
-		}
+		run->stamp = e->scopes[SEG_SCOPE_RUN].stamp;
+		seg_span_set(&run->span, expr->node, expr->detail != 0, anniversary, &e->clock);
 	}
-	return span;
-}
-
-static bool
-in_month(SegEval *e, const SegValue *value, int month)
-{
-	SegValue	actual;
-	SegTypeInfo type = {.type = SEG_T_MOMENT};
-
-	seg_value_function(&actual, SEG_FUNC_MONTH, value, &type, &e->clock);
-	return actual.tag == SEG_V_INT && actual.v.i == month;
-}
-
-static bool
-in_span(SegEval *e, const SegExpr *expr, const SegValue *value)
-{
-	const SegEvalSpan *span;
-	TimestampTz moment;
-	DateADT		day;
-
-	if (value->tag == SEG_V_MISSING)
-		return false;
-	span = seg_eval_span(e, expr);
-	if (span->month != 0)
-		return in_month(e, value, span->month);
-	if (!span->valid)
-		return false;
-	if (expr->op == SEG_X_ANNIVERSARY_WITHIN || expr->op == SEG_X_ANNIVERSARY_DURING)
-		return seg_value_day(value, &e->clock, &day) && seg_clock_anniversary(day, span->first, span->last);
-	return seg_value_moment(value, &e->clock, &moment) &&
-		moment >= span->moments.start && moment < span->moments.end;
+	return &run->span;
 }
 
 /*
@@ -351,7 +268,7 @@ seg_eval_test(SegEval *e, const SegExpr *expr, const SegValue *value)
 		case SEG_X_IS_EMPTY:
 			return is_empty(value);
 		default:
-			return in_span(e, expr, value);
+			return seg_span_holds(seg_eval_span(e, expr), value, &e->clock);
 	}
 }
 

@@ -4,9 +4,12 @@
  *
  *		rule @> document, document <@ rule, matches(rule, document), matches(rule, row)
  *
- * The first call of a statement binds the rule; the bound program is kept as long as the
- * same rule comes again.  The moment is that of the transaction, the time zone the
- * session's.
+ * Either side may be the same in many calls: one rule meets the documents of a table, or
+ * one document the rules of a table.  A call site tells which by comparing with the call
+ * before, and keeps what can be kept for the side that stays.  Simple rules are evaluated
+ * as they are (eval_doc_direct.c).  Others are bound; the bound program is kept as long
+ * as the same rule comes again.  The moment is that of the transaction, the time zone
+ * the session's.
  *
  * In a document a source is an array of objects under its name, an object's moment is
  * under the key "at", and the rows of a row (alias.source) are an array within it.
@@ -26,15 +29,36 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "eval_doc_direct.h"
+#include "json.h"
 #include "program.h"
 
 PG_FUNCTION_INFO_V1(segment_rule_matches_document);
 PG_FUNCTION_INFO_V1(document_matches_segment_rule);
 PG_FUNCTION_INFO_V1(segment_rule_matches_row);
 
+/* An argument of the call before, as it was given: packed, compressed, or a TOAST pointer. */
+typedef struct KeptDatum
+{
+	struct varlena *bytes;		/* NULL: none */
+	Size		size;
+	Size		room;
+} KeptDatum;
+
 /* What a call site keeps. */
 typedef struct DocumentCache
 {
+	MemoryContext site;			/* of what lasts as long as the call site */
+
+	KeptDatum	last_rule;
+	KeptDatum	last_document;
+	SegDirect  *direct;
+	MemoryContext rule_context; /* of the two below */
+	SegRule    *plain_rule;		/* the last rule where it came twice, and */
+	uint32	   *hints;
+	MemoryContext document_context;
+	Jsonb	   *plain_document; /* the last document where it came twice, or NULL */
+
 	MemoryContext context;		/* of everything below, emptied when rule or row type change */
 	SegRule    *rule;
 	pg_tz	   *zone;
@@ -56,8 +80,7 @@ value_at_path(const SegColumn *column, int from, JsonbContainer *container, SegV
 
 	for (int i = from; i < column->npath; i++)
 	{
-		if (!JsonContainerIsObject(container) ||
-			getKeyJsonValueFromContainer(container, column->path[i], strlen(column->path[i]), &json) == NULL)
+		if (!seg_json_get(container, column->path[i], strlen(column->path[i]), NULL, &json))
 		{
 			out->tag = i == 0 ? SEG_V_ABSENT : SEG_V_MISSING;
 			return;
@@ -193,7 +216,8 @@ cache_of(FunctionCallInfo fcinfo)
 	if (cache == NULL)
 	{
 		cache = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(DocumentCache));
-		cache->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "segments rule", ALLOCSET_SMALL_SIZES);
+		cache->site = fcinfo->flinfo->fn_mcxt;
+		cache->context = AllocSetContextCreate(cache->site, "segments rule", ALLOCSET_SMALL_SIZES);
 		fcinfo->flinfo->fn_extra = cache;
 	}
 	return cache;
@@ -257,26 +281,137 @@ holds(DocumentCache *cache, const void *member)
 	return seg_eval_rule(cache->eval, 0);
 }
 
-static bool
-matches_document(FunctionCallInfo fcinfo, const SegRule *rule, Jsonb *document)
-{
-	DocumentCache *cache = cache_of(fcinfo);
+/* Documents: which side is the same as in the call before? */
 
+/*
+ * Equal bytes are equal values, compressed or not.  A TOAST pointer names its value as
+ * long as the snapshot lasts that it was read with.
+ */
+static bool
+is_same(const KeptDatum *kept, Datum datum)
+{
+	struct varlena *bytes = (struct varlena *) DatumGetPointer(datum);
+
+	return kept->bytes != NULL && VARSIZE_ANY(bytes) == kept->size &&
+		memcmp(kept->bytes, bytes, kept->size) == 0 &&
+		(!VARATT_IS_EXTERNAL(bytes) || VARATT_IS_EXTERNAL_ONDISK(bytes));
+}
+
+static void
+keep(DocumentCache *cache, KeptDatum *kept, Datum datum)
+{
+	struct varlena *bytes = (struct varlena *) DatumGetPointer(datum);
+
+	kept->size = VARSIZE_ANY(bytes);
+	if (kept->size > kept->room)
+	{
+		if (kept->bytes != NULL)
+			pfree(kept->bytes);
+		kept->bytes = NULL;
+		kept->room = kept->size + kept->size / 2;
+		kept->bytes = MemoryContextAllocHuge(cache->site, kept->room);
+	}
+	memcpy(kept->bytes, bytes, kept->size);
+}
+
+static void
+begin_direct(DocumentCache *cache)
+{
+	MemoryContext caller = MemoryContextSwitchTo(cache->site);
+
+	cache->direct = seg_direct_begin();
+	cache->rule_context = AllocSetContextCreate(cache->site, "segments plain rule", ALLOCSET_SMALL_SIZES);
+	cache->document_context = AllocSetContextCreate(cache->site, "segments plain document", ALLOCSET_SMALL_SIZES);
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+keep_rule(DocumentCache *cache)
+{
+	MemoryContext caller = MemoryContextSwitchTo(cache->rule_context);
+
+	cache->plain_rule = (SegRule *) PG_DETOAST_DATUM_COPY(PointerGetDatum(cache->last_rule.bytes));
+	cache->hints = palloc0(VARSIZE(cache->plain_rule) + sizeof(uint32));
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+keep_document(DocumentCache *cache)
+{
+	MemoryContext caller = MemoryContextSwitchTo(cache->document_context);
+
+	cache->plain_document = (Jsonb *) PG_DETOAST_DATUM_COPY(PointerGetDatum(cache->last_document.bytes));
+	MemoryContextSwitchTo(caller);
+	seg_direct_document(cache->direct, &cache->plain_document->root, true);
+}
+
+static bool
+holds_bound(DocumentCache *cache, const SegRule *rule, Jsonb *document)
+{
 	if (!is_bound(cache, rule))
 		bind(cache, rule, NULL);
 	return holds(cache, &document->root);
 }
 
+static bool
+matches_document(FunctionCallInfo fcinfo, Datum rule_datum, Datum document_datum)
+{
+	DocumentCache *cache = cache_of(fcinfo);
+	SegRule    *rule;
+	Jsonb	   *document;
+	uint32	   *hints = NULL;
+
+	if (cache->direct == NULL)
+		begin_direct(cache);
+	seg_direct_set_clock(cache->direct, GetCurrentTransactionStartTimestamp(), session_timezone);
+
+	if (is_same(&cache->last_document, document_datum))
+	{
+		if (cache->plain_document == NULL)
+			keep_document(cache);
+		document = cache->plain_document;
+		rule = DatumGetSegRuleP(rule_datum);
+	}
+	else
+	{
+		bool		same_rule = is_same(&cache->last_rule, rule_datum);
+
+		/* from here on an error leaves nothing that would be taken for the current call's */
+		cache->plain_document = NULL;
+		MemoryContextReset(cache->document_context);
+		document = DatumGetJsonbP(document_datum);
+		seg_direct_document(cache->direct, &document->root, false);
+		if (!same_rule)
+		{
+			cache->plain_rule = NULL;
+			MemoryContextReset(cache->rule_context);
+			keep(cache, &cache->last_rule, rule_datum);
+			keep(cache, &cache->last_document, document_datum);
+			rule = DatumGetSegRuleP(rule_datum);
+			}
+		else
+		{
+			if (cache->plain_rule == NULL)
+				keep_rule(cache);
+			rule = cache->plain_rule;
+			hints = cache->hints;
+		}
+	}
+	if ((rule->flags & SEG_RULE_SIMPLE) == 0)
+		return holds_bound(cache, rule, document);
+	return seg_direct_holds(cache->direct, rule, hints);
+}
+
 Datum
 segment_rule_matches_document(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(matches_document(fcinfo, PG_GETARG_SEG_RULE_P(0), PG_GETARG_JSONB_P(1)));
+	PG_RETURN_BOOL(matches_document(fcinfo, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)));
 }
 
 Datum
 document_matches_segment_rule(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(matches_document(fcinfo, PG_GETARG_SEG_RULE_P(1), PG_GETARG_JSONB_P(0)));
+	PG_RETURN_BOOL(matches_document(fcinfo, PG_GETARG_DATUM(1), PG_GETARG_DATUM(0)));
 }
 
 Datum

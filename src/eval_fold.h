@@ -9,6 +9,7 @@
 
 #include "postgres.h"
 
+#include "eval_span.h"
 #include "program.h"
 
 /* Scopes below the rows of folds. */
@@ -23,15 +24,11 @@ typedef struct SegEvalScope
 } SegEvalScope;
 
 /* What a WITHIN or DURING covers in this run. */
-typedef struct SegEvalSpan
+typedef struct SegRunSpan
 {
 	uint64		stamp;
-	bool		valid;			/* false: out of the calendar, covers nothing */
-	int			month;			/* not 0: this month of any year */
-	SegSpan		moments;
-	DateADT		first;			/* for anniversaries: whole days, both included */
-	DateADT		last;
-} SegEvalSpan;
+	SegEvalSpan span;
+} SegRunSpan;
 
 typedef struct SegFoldState SegFoldState;
 
@@ -42,7 +39,7 @@ struct SegEval
 	SegClock	clock;
 	SegValue   *memo;			/* by expression id, with the stamps they hold for */
 	uint64	   *stamps;
-	SegEvalSpan *spans;			/* by expression id */
+	SegRunSpan *spans;			/* by expression id */
 	SegEvalScope *scopes;		/* from SEG_SCOPE_RUN on */
 	uint64		last_stamp;
 	SegFoldState *folds;

@@ -137,6 +137,12 @@ make_rule(Size root_size)
 	return rule;
 }
 
+static uint16
+flags_of(const SegNode *root)
+{
+	return seg_node_is_simple(root) ? SEG_RULE_SIMPLE : 0;
+}
+
 SegRule *
 seg_rule_flatten(const SegTree *tree)
 {
@@ -149,6 +155,7 @@ seg_rule_flatten(const SegTree *tree)
 				 errdetail("A rule may be nested up to %d levels deep.", SEG_RULE_MAX_DEPTH)));
 	rule = make_rule(tree_size(tree));
 	write_node((char *) &rule->root, tree);
+	rule->flags = flags_of(&rule->root);
 	Assert(seg_rule_is_sound(rule));
 	return rule;
 }
@@ -176,6 +183,7 @@ seg_rule_subtree(const SegNode *node)
 	SegRule    *rule = make_rule(size);
 
 	memcpy(&rule->root, node, size);
+	rule->flags = flags_of(&rule->root);
 	return rule;
 }
 

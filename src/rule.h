@@ -7,7 +7,7 @@
  * parent's first byte, so that a rule can be copied anywhere and walked without
  * being decoded.
  *
- *		SegRule		| vl_len_ | version | flags (zero) | root node ...
+ *		SegRule		| vl_len_ | version | flags | root node ...
  *		SegNode		| kind op flags | nchild | len | child offsets ... | payload, padded to 4 |
  *
  * The tree is canonical: two texts that say the same in the same words (but for
@@ -42,6 +42,9 @@
 #include "compat.h"
 
 #define SEG_RULE_VERSION	1
+
+/* flags: gates over leaves that compare a name with literals (rule_simple.c) */
+#define SEG_RULE_SIMPLE		1
 
 /* Texts longer than this are refused (ERRCODE_PROGRAM_LIMIT_EXCEEDED). */
 #define SEG_RULE_MAX_TEXT	(1024 * 1024)
@@ -195,7 +198,7 @@ typedef struct SegRule
 {
 	int32		vl_len_;
 	uint16		version;		/* SEG_RULE_VERSION */
-	uint16		flags;			/* zero */
+	uint16		flags;			/* SEG_RULE_SIMPLE where it is; the other bits are zero */
 	SegNode		root;
 } SegRule;
 
@@ -272,6 +275,9 @@ extern const char *seg_node_name_part(const SegNode *node, int i);
 
 /* The bytes of a node without its descendants. */
 extern Size seg_node_size(uint8 kind, uint32 nchild, uint32 len);
+
+/* rule_simple.c */
+extern bool seg_node_is_simple(const SegNode *node);
 
 /* rule.c: building */
 

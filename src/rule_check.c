@@ -316,9 +316,10 @@ seg_rule_is_sound(const SegRule *rule)
 	const char *behind;
 
 	if (VARSIZE(rule) < offsetof(SegRule, root) + offsetof(SegNode, child) ||
-		rule->version != SEG_RULE_VERSION || rule->flags != 0)
+		rule->version != SEG_RULE_VERSION)
 		return false;
 	if (!is_value(rule->root.kind) && !is_condition(rule->root.kind))
 		return false;
-	return check_node((const char *) &rule->root, end, SEG_RULE_MAX_DEPTH, &behind) && behind == end;
+	return check_node((const char *) &rule->root, end, SEG_RULE_MAX_DEPTH, &behind) && behind == end &&
+		rule->flags == (seg_node_is_simple(&rule->root) ? SEG_RULE_SIMPLE : 0);
 }

@@ -26,6 +26,7 @@
 #include "utils/typcache.h"
 #include "utils/varlena.h"
 
+#include "json.h"
 #include "value.h"
 
 static SegType scalar_type(Oid typid);
@@ -274,8 +275,7 @@ seg_value_from_datum(SegValue *out, const SegTypeInfo *info, Datum datum, bool i
 static void
 value_from_container(SegValue *out, JsonbContainer *container)
 {
-	JsonbIterator *iterator;
-	JsonbIteratorToken token;
+	SegJsonWalk walk;
 	JsonbValue	json;
 	SegList    *list;
 
@@ -286,17 +286,16 @@ value_from_container(SegValue *out, JsonbContainer *container)
 		out->v.object = container;
 		return;
 	}
-	iterator = JsonbIteratorInit(container);
-	token = JsonbIteratorNext(&iterator, &json, true);
+	seg_json_walk(&walk, container);
 	if (JsonContainerIsScalar(container))
 	{
-		(void) JsonbIteratorNext(&iterator, &json, true);
+		(void) seg_json_next(&walk, &json);
 		seg_value_from_jsonb(out, &json);
 		return;
 	}
-	list = palloc(offsetof(SegList, elems) + sizeof(SegValue) * (Size) JsonContainerSize(container));
+	list = palloc(offsetof(SegList, elems) + sizeof(SegValue) * (Size) walk.count);
 	list->nelems = 0;
-	while ((token = JsonbIteratorNext(&iterator, &json, true)) == WJB_ELEM)
+	while (seg_json_next(&walk, &json))
 	{
 		SegValue   *value = &list->elems[list->nelems];
 
@@ -304,7 +303,6 @@ value_from_container(SegValue *out, JsonbContainer *container)
 		if (value->tag != SEG_V_MISSING)
 			list->nelems++;
 	}
-	Assert(token == WJB_END_ARRAY);
 	out->tag = SEG_V_LIST;
 	out->v.list = list;
 }
@@ -782,6 +780,28 @@ seg_value_equal(const SegValue *a, const SegValue *b, const SegCompareHow *how)
 	if (a->tag == SEG_V_TEXT && b->tag == SEG_V_TEXT && !OidIsValid(how->collation))
 		return a->len == b->len && memcmp(a->v.s, b->v.s, a->len) == 0;
 	return seg_value_compare(a, b, how, &result) && result == 0;
+}
+
+bool
+seg_value_test(const SegValue *a, SegCompare op, const SegValue *b, const SegCompareHow *how)
+{
+	int			result;
+
+	if (op == SEG_EQ)
+		return seg_value_equal(a, b, how);
+	if (!seg_value_compare(a, b, how, &result))
+		return false;
+	switch (op)
+	{
+		case SEG_LT:
+			return result < 0;
+		case SEG_LE:
+			return result <= 0;
+		case SEG_GT:
+			return result > 0;
+		default:
+			return result >= 0;
+	}
 }
 
 int

@@ -155,6 +155,9 @@ typedef struct SegCompareHow
 extern bool seg_value_compare(const SegValue *a, const SegValue *b, const SegCompareHow *how, int *result);
 extern bool seg_value_equal(const SegValue *a, const SegValue *b, const SegCompareHow *how);
 
+/* Does a stand to b as op says? */
+extern bool seg_value_test(const SegValue *a, SegCompare op, const SegValue *b, const SegCompareHow *how);
+
 /* A total order for sorting and DISTINCT, missing values last. */
 extern int	seg_value_order(const SegValue *a, const SegValue *b, const SegCompareHow *how);
 
