@@ -42,6 +42,7 @@ typedef struct SegVector
 
 /* Texts that a value is compared with, numbered: one look-up answers for all of them. */
 typedef struct SegFamily SegFamily;
+typedef struct SegFamilyUser SegFamilyUser;
 
 /* Rows that are computed together: the members of a chunk, or some rows of a source. */
 typedef struct SegFrame
@@ -86,7 +87,8 @@ struct SegBatch
 	const Size *source_nrows;
 	SegBatchRelation *relations;
 	SegBatchFold *folds;
-	SegFamily **families;		/* by id of the expression that is compared; or NULL */
+	SegFamily **families;		/* by id of the column that is compared; or NULL */
+	SegFamilyUser **family_users;	/* by id of the comparison; or NULL */
 	int			current;		/* number of the member that eval.c is asked about */
 	uint64		last_stamp;
 };
@@ -105,7 +107,7 @@ extern bool seg_vector_element(const SegVector *v, int i, SegValue *out);
 /* batch_column.c */
 extern void seg_batch_column(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out);
 extern bool seg_numeric_to_decimal(Numeric n, int64 *decimal);
-extern bool seg_numeric_floor(Numeric n, int digits, int64 *floor, bool *exact, int *beyond);
+extern bool seg_numeric_floor(Numeric n, int digits, int64 *result, bool *exact, int *beyond);
 
 /* batch_test.c: false where there is no loop for it */
 extern bool seg_batch_test(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out);

@@ -7,5 +7,21 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "utils/guc.h"
+
+#include "batch.h"
 
 PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	DefineCustomIntVariable("segments.batch_rows",
+							"Rows of a source that are evaluated together.",
+							"What comes out does not depend on it.",
+							&seg_batch_rows, 2048, 1, 65536,
+							PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("segments");
+}

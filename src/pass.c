@@ -3,9 +3,9 @@
  *		A pass over a population: every rule of a program for every member.
  *
  * Each relation is read once, all under one snapshot (pass_read.c), into partitions by chunk of
- * members (partition.c).  Partition by partition the members are taken in order; the rows of
- * sources lie in the same order beside them.  Members for whom a rule holds are
- * collected in a bitmap a rule, of the chunk at hand.
+ * members (partition.c).  Partition by partition the members are taken in order, a chunk at a
+ * time; the rows of sources lie in the same order beside them, and both are evaluated
+ * together (batch.c).
  *
  * Reading and evaluating are done with the rights of the population's owner, since rules may
  * call operators of the user's.  Results are handed out with the caller's rights, many
@@ -16,9 +16,11 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "batch.h"
 #include "dictionary.h"
 #include "partition.h"
 #include "pass.h"
@@ -27,14 +29,6 @@
 
 /* Results are handed out when they take so many bytes. */
 #define HELD_BYTES	(1024 * 1024)
-
-/* The members of the chunk at hand for whom a rule holds; they come in ascending order. */
-typedef struct Holds
-{
-	uint64	   *bits;			/* SEG_CHUNK_WORDS, or NULL: never any */
-	int			first;			/* words that are not zero lie from here, */
-	int			last;			/* to here; none if less */
-} Holds;
 
 typedef struct Result
 {
@@ -58,14 +52,14 @@ typedef struct Pass
 	SegPartition partition;
 	SegEval    *eval;
 	MemoryContext context;
-	Size	   *begin;			/* by relation: the rows of the current member, */
-	Size	   *end;			/* found when they are first asked for: */
-	int64	   *found_for;		/* ordinal of the member they were found for */
-	int64		ordinal;		/* of the current member, from 1 on */
+	SegBatch   *batch;
+	Size	   *next;			/* by relation: the first row that is not of a chunk before */
+	const SegRow ***rows;		/* by relation: the rows from there on */
+	Size	   *nrows;
+	int64		nmembers;
 	List	   *stored;			/* of Stored * */
 
 	int64		chunk;			/* at hand */
-	Holds	   *holds;			/* by rule */
 
 	SegUser		user;
 	MemoryContext caller;		/* in which results are handed out */
@@ -93,30 +87,7 @@ static int
 get_rows(void *arg, const SegProgram *program, int relation, const void *member, const void *parent,
 		 const void ***rows)
 {
-	Pass	   *pass = arg;
-	const SegRow **all = pass->partition.rows[relation];
-	Size		n = pass->partition.nrows[relation];
-	int64		key = ((const SegRow *) member)->member;
-
-	if (pass->found_for[relation] != pass->ordinal)
-	{
-		Size		i = pass->end[relation];
-
-		while (i < n && all[i]->member < key)
-			i++;
-		pass->begin[relation] = i;
-		while (i < n && all[i]->member == key)
-			i++;
-		pass->end[relation] = i;
-		pass->found_for[relation] = pass->ordinal;
-		if (i - pass->begin[relation] > PG_INT32_MAX)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("a member has too many rows in a source"),
-					 errdetail("Member " INT64_FORMAT " has more than %d.", key, PG_INT32_MAX)));
-	}
-	*rows = (const void **) (all + pass->begin[relation]);
-	return (int) (pass->end[relation] - pass->begin[relation]);
+	return seg_batch_member_rows(((Pass *) arg)->batch, relation, rows);
 }
 
 /* The entry for a segment's stored members, with those of the chunk at hand. */
@@ -195,38 +166,6 @@ hold(Pass *pass, int rule, const uint64 *bits)
 	MemoryContextSwitchTo(caller);
 }
 
-static void
-end_chunk(Pass *pass)
-{
-	for (int rule = 0; rule < pass->program->nrules; rule++)
-	{
-		Holds	   *holds = &pass->holds[rule];
-
-		if (holds->last < holds->first)
-			continue;
-		hold(pass, rule, holds->bits);
-		memset(holds->bits + holds->first, 0, sizeof(uint64) * (holds->last - holds->first + 1));
-		holds->first = SEG_CHUNK_WORDS;
-		holds->last = -1;
-	}
-	if (pass->held_bytes >= HELD_BYTES)
-		hand_out(pass);
-}
-
-static void
-set_bit(Pass *pass, int rule, int64 member)
-{
-	Holds	   *holds = &pass->holds[rule];
-	int			offset = (int) (member & SEG_CHUNK_MASK);
-	int			word = offset / 64;
-
-	if (holds->bits == NULL)
-		holds->bits = MemoryContextAllocZero(pass->context, sizeof(uint64) * SEG_CHUNK_WORDS);
-	holds->bits[word] |= UINT64CONST(1) << (offset % 64);
-	holds->first = Min(holds->first, word);
-	holds->last = word;
-}
-
 /* Evaluating. */
 
 static void
@@ -241,30 +180,83 @@ refuse_duplicate(const Pass *pass, int64 member)
 			 errdetail("Column \"%s\" has to be unique.", population->key)));
 }
 
+/* The members from first on that lie in one chunk, and the rows of sources that may be theirs. */
+static int
+take_chunk(Pass *pass, Size first)
+{
+	const SegRow **members = pass->partition.rows[0] + first;
+	Size		left = pass->partition.nrows[0] - first;
+	Size		n;
+
+	pass->chunk = seg_chunk_of(members[0]->member);
+	for (n = 1; n < left && seg_chunk_of(members[n]->member) == pass->chunk; n++)
+		if (members[n]->member == members[n - 1]->member)
+			refuse_duplicate(pass, members[n]->member);
+	for (int r = 1; r < list_length(pass->program->relations); r++)
+	{
+		const SegRow **rows = pass->partition.rows[r];
+		Size		end = pass->partition.nrows[r];
+		Size		next = pass->next[r];
+
+		while (next < end && seg_chunk_of(rows[next]->member) < pass->chunk)
+			next++;
+		pass->rows[r] = rows + next;
+		pass->nrows[r] = next;
+		while (next < end && seg_chunk_of(rows[next]->member) == pass->chunk)
+			next++;
+		pass->nrows[r] = next - pass->nrows[r];
+		pass->next[r] = next;
+	}
+	return (int) n;
+}
+
+/* From the numbers of members within the chunk at hand to their keys. */
+static bool
+to_chunk_bits(const SegRow **members, int n, const uint64 *holds, uint64 bits[SEG_CHUNK_WORDS])
+{
+	uint64		any = 0;
+
+	if (n == SEG_CHUNK_KEYS)
+	{
+		for (int w = 0; w < SEG_CHUNK_WORDS; w++)
+			any |= bits[w] = holds[w];
+		return any != 0;
+	}
+	memset(bits, 0, sizeof(uint64) * SEG_CHUNK_WORDS);
+	for (int w = 0; w < (n + 63) / 64; w++)
+	{
+		any |= holds[w];
+		for (uint64 word = holds[w]; word != 0; word &= word - 1)
+		{
+			int			offset = (int) (members[w * 64 + pg_rightmost_one_pos64(word)]->member & SEG_CHUNK_MASK);
+
+			bits[offset / 64] |= UINT64CONST(1) << (offset % 64);
+		}
+	}
+	return any != 0;
+}
+
 static void
 evaluate_partition(Pass *pass)
 {
 	const SegRow **members = pass->partition.rows[0];
 	Size		n = pass->partition.nrows[0];
+	uint64		bits[SEG_CHUNK_WORDS];
 
-	memset(pass->end, 0, sizeof(Size) * list_length(pass->program->relations));
-	for (Size i = 0; i < n; i++)
+	memset(pass->next, 0, sizeof(Size) * list_length(pass->program->relations));
+	for (Size first = 0; first < n;)
 	{
-		int64		member = members[i]->member;
+		int			count = take_chunk(pass, first);
 
-		CHECK_FOR_INTERRUPTS();
-		if (i > 0 && member == members[i - 1]->member)
-			refuse_duplicate(pass, member);
-		if (i > 0 && seg_chunk_of(member) != pass->chunk)
-			end_chunk(pass);
-		pass->chunk = seg_chunk_of(member);
-		pass->ordinal++;
-		seg_eval_member(pass->eval, members[i]);
+		seg_batch_load(pass->batch, members + first, count, pass->rows, pass->nrows);
 		for (int rule = 0; rule < pass->program->nrules; rule++)
-			if (seg_eval_rule(pass->eval, rule))
-				set_bit(pass, rule, member);
+			if (to_chunk_bits(members + first, count, seg_batch_rule(pass->batch, rule), bits))
+				hold(pass, rule, bits);
+		if (pass->held_bytes >= HELD_BYTES)
+			hand_out(pass);
+		first += count;
+		pass->nmembers += count;
 	}
-	end_chunk(pass);
 }
 
 static void
@@ -274,6 +266,7 @@ evaluate(Pass *pass, TimestampTz now)
 
 	seg_user_become_owner(&pass->user, pass->program->population);
 	pass->eval = seg_eval_begin(pass->program, &reader, now);
+	pass->batch = seg_batch_begin(pass->program, pass->eval, pass->reading->layouts);
 	while (seg_partitions_next(pass->reading->partitions, &pass->partition))
 		evaluate_partition(pass);
 	hand_out(pass);
@@ -304,15 +297,9 @@ init_pass(Pass *pass, const SegProgram *program)
 	memset(pass, 0, sizeof(Pass));
 	pass->program = program;
 	pass->context = CurrentMemoryContext;
-	pass->begin = palloc0(sizeof(Size) * nrelations);
-	pass->end = palloc0(sizeof(Size) * nrelations);
-	pass->found_for = palloc0(sizeof(int64) * nrelations);
-	pass->holds = palloc_extended(sizeof(Holds) * program->nrules, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (int rule = 0; rule < program->nrules; rule++)
-	{
-		pass->holds[rule].first = SEG_CHUNK_WORDS;
-		pass->holds[rule].last = -1;
-	}
+	pass->next = palloc0(sizeof(Size) * nrelations);
+	pass->rows = palloc0(sizeof(SegRow **) * nrelations);
+	pass->nrows = palloc0(sizeof(Size) * nrelations);
 	pass->maxheld = 1024;
 	pass->held = palloc(sizeof(Result) * pass->maxheld);
 	pass->held_context = AllocSetContextCreate(pass->context, "segments results", ALLOCSET_DEFAULT_SIZES);
@@ -337,5 +324,5 @@ seg_pass_run(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
-	return pass.ordinal;
+	return pass.nmembers;
 }

@@ -43,28 +43,13 @@ typedef struct Receiver
 	Part	   *parts;			/* of the row at hand, by column */
 } Receiver;
 
-static inline uint8 *
-row_nulls(const SegRow *row)
-{
-	return (uint8 *) row + SEG_ROW_DATA;
-}
-
-static inline Datum *
-row_values(const SegLayout *layout, const SegRow *row)
-{
-	return (Datum *) ((char *) row + layout->values);
-}
-
 void
 seg_layout_value(const SegLayout *layout, const SegRow *row, int column, const SegClock *clock, SegValue *out)
 {
-	const SegLayoutColumn *c = &layout->columns[column];
-	Datum		value = row_values(layout, row)[column];
-	bool		isnull = (row_nulls(row)[column / 8] >> (column % 8)) & 1;
+	bool		isnull;
+	Datum		datum = seg_layout_datum(layout, row, column, &isnull);
 
-	if (!isnull && !c->byval)
-		value = PointerGetDatum((char *) row + value);
-	seg_value_from_datum(out, &c->type, value, isnull, clock);
+	seg_value_from_datum(out, &layout->columns[column].type, datum, isnull, clock);
 }
 
 /* Rows as they come. */
@@ -169,14 +154,14 @@ static void
 write_row(const Receiver *r, const TupleTableSlot *slot, SegRow *row)
 {
 	const SegLayout *layout = r->layout;
-	Datum	   *values = row_values(layout, row);
+	Datum	   *values = seg_layout_slots(layout, row);
 
-	memset(row_nulls(row), 0, layout->values - SEG_ROW_DATA);
+	memset(seg_layout_nulls(row), 0, layout->values - SEG_ROW_DATA);
 	for (int i = 0; i < layout->ncolumns; i++)
 	{
 		values[i] = 0;
 		if (slot->tts_isnull[i + 1])
-			row_nulls(row)[i / 8] |= 1 << (i % 8);
+			seg_layout_nulls(row)[i / 8] |= 1 << (i % 8);
 		else if (layout->columns[i].byval)
 			values[i] = slot->tts_values[i + 1];
 		else

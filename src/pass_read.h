@@ -52,7 +52,33 @@ typedef struct SegReading
 extern SegReading *seg_pass_read(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
 								 const SegMemberSet *only);
 
-/* A column of a row; the value points into the row. */
+/* Where the parts of a row are. */
+
+static inline uint8 *
+seg_layout_nulls(const SegRow *row)
+{
+	return (uint8 *) row + SEG_ROW_DATA;
+}
+
+static inline Datum *
+seg_layout_slots(const SegLayout *layout, const SegRow *row)
+{
+	return (Datum *) ((char *) row + layout->values);
+}
+
+/* A column of a row; what is not passed by value points into the row. */
+static inline Datum
+seg_layout_datum(const SegLayout *layout, const SegRow *row, int column, bool *isnull)
+{
+	Datum		value = seg_layout_slots(layout, row)[column];
+
+	*isnull = (seg_layout_nulls(row)[column / 8] >> (column % 8)) & 1;
+	if (!*isnull && !layout->columns[column].byval)
+		value = PointerGetDatum((char *) row + value);
+	return value;
+}
+
+/* The same as a value. */
 extern void seg_layout_value(const SegLayout *layout, const SegRow *row, int column, const SegClock *clock,
 							 SegValue *out);
 

@@ -1,0 +1,210 @@
+/*
+ * batch_column.c
+ *		Columns to vectors.
+ *
+ * Numerics are decoded from their stored form (see utils/adt/numeric.c, "Numeric storage
+ * formats"): base-10000 digits behind a header of two or four bytes.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/int.h"
+#include "utils/fmgrprotos.h"
+
+#include "batch_vector.h"
+
+/* The stored form of a numeric. */
+#define NUMERIC_SIGN_BITS		0xC000
+#define NUMERIC_IS_SHORT		0x8000
+#define NUMERIC_IS_SPECIAL		0xC000
+#define NUMERIC_LONG_NEGATIVE	0x4000
+#define NUMERIC_SHORT_NEGATIVE	0x2000
+#define NUMERIC_SHORT_WEIGHT_NEGATIVE	0x0040
+#define NUMERIC_SHORT_WEIGHT	0x003F
+#define NUMERIC_BASE			10000
+
+/*
+ * A numeric in ten-thousandths; false if it has more digits behind the point, is not
+ * finite or does not fit.
+ */
+bool
+seg_numeric_to_decimal(Numeric n, int64 *decimal)
+{
+	const char *data = VARDATA_ANY(n);
+	int			len = VARSIZE_ANY_EXHDR(n);
+	uint16		header;
+	int			weight;
+	bool		negative;
+	int			ndigits;
+	int64		sum = 0;
+
+	memcpy(&header, data, sizeof(header));
+	if ((header & NUMERIC_SIGN_BITS) == NUMERIC_IS_SPECIAL)
+		return false;
+	if (header & NUMERIC_IS_SHORT)
+	{
+		weight = header & NUMERIC_SHORT_WEIGHT;
+		if (header & NUMERIC_SHORT_WEIGHT_NEGATIVE)
+			weight |= ~NUMERIC_SHORT_WEIGHT;
+		negative = (header & NUMERIC_SHORT_NEGATIVE) != 0;
+		data += sizeof(uint16);
+		len -= sizeof(uint16);
+	}
+	else
+	{
+		int16		stored;
+
+		memcpy(&stored, data + sizeof(uint16), sizeof(stored));
+		weight = stored;
+		negative = (header & NUMERIC_SIGN_BITS) == NUMERIC_LONG_NEGATIVE;
+		data += 2 * sizeof(uint16);
+		len -= 2 * sizeof(uint16);
+	}
+	ndigits = len / (int) sizeof(int16);
+	if (ndigits == 0)
+	{
+		*decimal = 0;
+		return true;
+	}
+	/* the last digit stands for NUMERIC_BASE ^ (weight - ndigits + 1) */
+	if (weight > 3 || weight - ndigits + 1 < -1)
+		return false;
+	for (int i = 0; i <= weight + 1; i++)
+	{
+		int16		digit = 0;
+
+		if (i < ndigits)
+			memcpy(&digit, data + i * sizeof(int16), sizeof(digit));
+		if (pg_mul_s64_overflow(sum, NUMERIC_BASE, &sum) || pg_add_s64_overflow(sum, digit, &sum))
+			return false;
+	}
+	*decimal = negative ? -sum : sum;
+	return true;
+}
+
+/*
+ * The largest whole number of 10^-digits that is not above n.  Where that is out of range,
+ * *beyond says on which side.
+ */
+bool
+seg_numeric_floor(Numeric n, int digits, int64 *result, bool *exact, int *beyond)
+{
+	Datum		scaled = NumericGetDatum(n);
+	Datum		whole;
+	char	   *s;
+	char	   *end;
+
+	if (numeric_is_nan(n) || numeric_is_inf(n))
+		return false;
+	for (; digits > 0; digits--)
+		scaled = DirectFunctionCall2(numeric_mul, scaled, NumericGetDatum(int64_to_numeric(10)));
+	whole = DirectFunctionCall1(numeric_floor, scaled);
+	*exact = DatumGetBool(DirectFunctionCall2(numeric_eq, whole, scaled));
+	s = DatumGetCString(DirectFunctionCall1(numeric_out, whole));
+	errno = 0;
+	*result = strtoll(s, &end, 10);
+	*beyond = errno == ERANGE ? (s[0] == '-' ? -1 : 1) : 0;
+	return true;
+}
+
+/* Types whose values are int64 as they are, or nearly. */
+static bool
+is_int_like(const SegTypeInfo *type, SegTag *tag)
+{
+	switch (type->type)
+	{
+		case SEG_T_BOOL:
+			*tag = SEG_V_BOOL;
+			return true;
+		case SEG_T_INT:
+			*tag = SEG_V_INT;
+			return true;
+		case SEG_T_DAY:
+			*tag = SEG_V_DAY;
+			return true;
+		case SEG_T_MOMENT:
+			*tag = SEG_V_MOMENT;
+			return true;
+		case SEG_T_NUMERIC:
+			*tag = SEG_V_NUMERIC;
+			return true;
+		default:
+			return false;
+	}
+}
+
+/* One value of an int-like type; false if it has no place in the vector. */
+static inline bool
+as_int(const SegValue *value, int64 *out)
+{
+	switch (value->tag)
+	{
+		case SEG_V_NUMERIC:
+			return seg_numeric_to_decimal(value->v.n, out);
+		case SEG_V_BOOL:
+			*out = value->v.b;
+			return true;
+		default:
+			*out = value->v.i;
+			return true;
+	}
+}
+
+/* False if a value turned up that is no int. */
+static bool
+column_of_ints(SegBatch *b, SegFrame *frame, const SegLayout *layout, int column, SegVector *out)
+{
+	uint64	   *bits = seg_vector_bits(frame, out);
+	int64	   *ints = seg_vector_ints(frame, out);
+	const SegTypeInfo *type = &layout->columns[column].type;
+	const SegClock *clock = seg_eval_clock(b->eval);
+
+	memset(bits, 0, sizeof(uint64) * SEG_WORDS(frame->n));
+	for (int i = 0; i < frame->n; i++)
+	{
+		bool		isnull;
+		Datum		datum = seg_layout_datum(layout, frame->rows[i], column, &isnull);
+		SegValue	value;
+
+		ints[i] = 0;
+		if (isnull)
+			continue;
+		if (type->type == SEG_T_NUMERIC)
+		{
+			if (!seg_numeric_to_decimal((Numeric) DatumGetPointer(datum), &ints[i]))
+				return false;
+		}
+		else
+		{
+			seg_value_from_datum(&value, type, datum, false, clock);
+			if (value.tag == SEG_V_MISSING)
+				continue;
+			(void) as_int(&value, &ints[i]);
+		}
+		bits[i / 64] |= UINT64CONST(1) << (i % 64);
+	}
+	return true;
+}
+
+void
+seg_batch_column(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
+{
+	const SegLayout *layout = &b->layouts[expr->relation];
+	SegValue   *values;
+	MemoryContext caller;
+
+	if (is_int_like(&expr->type, &out->tag) &&
+		column_of_ints(b, frame, layout, expr->column, out))
+	{
+		out->kind = SEG_VECTOR_INTS;
+		return;
+	}
+	out->kind = SEG_VECTOR_VALUES;
+	values = seg_vector_values(frame, out);
+	caller = MemoryContextSwitchTo(frame->context);
+	for (int i = 0; i < frame->n; i++)
+		seg_layout_value(layout, frame->rows[i], expr->column, seg_eval_clock(b->eval), &values[i]);
+	MemoryContextSwitchTo(caller);
+}

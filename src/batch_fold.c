@@ -1,0 +1,285 @@
+/*
+ * batch_fold.c
+ *		Aggregates for all members of a chunk: the rows of a source go by once, in batches.
+ *
+ * A row's contribution is added to the accumulator of its member.  Where one cannot be
+ * kept in ints (a sum that overflows, digits behind the fourth, a measure of another
+ * kind) the aggregate is left to eval.c, for this chunk.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "common/int.h"
+#include "miscadmin.h"
+#include "port/pg_bitutils.h"
+#include "utils/fmgrprotos.h"
+
+#include "batch_vector.h"
+
+typedef struct SegBatchItem
+{
+	bool		given_up;		/* for this chunk */
+	SegTag		tag;			/* of the measure */
+	int64	   *counts;			/* by member: rows, or values that are not missing */
+	int64	   *sums;			/* by member: the sum, least or greatest so far */
+} SegBatchItem;
+
+SegBatchFold *
+seg_batch_folds(const SegProgram *program)
+{
+	SegBatchFold *folds = palloc0(sizeof(SegBatchFold) * Max(list_length(program->folds), 1));
+	ListCell   *lc;
+
+	foreach(lc, program->folds)
+		folds[foreach_current_index(lc)].items =
+			palloc0(sizeof(SegBatchItem) * list_length(((SegFold *) lfirst(lc))->items));
+	return folds;
+}
+
+/* Can it be added up in ints, as far as the types tell? */
+static bool
+is_additive(const SegFoldItem *item)
+{
+	SegType		type;
+
+	if (item->measure == NULL)
+		return true;
+	type = item->measure->type.type;
+	if (item->kind == SEG_FOLD_SUM || item->kind == SEG_FOLD_AVG)
+		return type == SEG_T_INT || type == SEG_T_NUMERIC;
+	return item->kind != SEG_FOLD_COUNT_DISTINCT;
+}
+
+static void
+item_begin(SegBatch *b, const SegFoldItem *item, SegBatchItem *state)
+{
+	MemoryContext context = GetMemoryChunkContext(b);
+	Size		size = sizeof(int64) * SEG_CHUNK_KEYS;
+
+	state->given_up = !is_additive(item);
+	state->tag = SEG_V_MISSING;
+	if (state->given_up)
+		return;
+	if (state->counts == NULL)
+		state->counts = MemoryContextAlloc(context, size);
+	memset(state->counts, 0, sizeof(int64) * b->members.n);
+	if (item->measure == NULL)
+		return;
+	if (state->sums == NULL)
+		state->sums = MemoryContextAlloc(context, size);
+	memset(state->sums, 0, sizeof(int64) * b->members.n);
+}
+
+static void
+count_rows(const SegFrame *frame, const uint64 *bits, SegBatchItem *state)
+{
+	for (int w = 0; w < SEG_WORDS(frame->n); w++)
+		for (uint64 word = bits[w]; word != 0; word &= word - 1)
+			state->counts[frame->member[w * 64 + pg_rightmost_one_pos64(word)]]++;
+}
+
+static inline bool
+add_value(const SegFoldItem *item, SegBatchItem *state, int member, int64 value)
+{
+	int64	   *sum = &state->sums[member];
+
+	switch (item->kind)
+	{
+		case SEG_FOLD_MIN:
+			if (state->counts[member] == 0 || value < *sum)
+				*sum = value;
+			break;
+		case SEG_FOLD_MAX:
+			if (state->counts[member] == 0 || value > *sum)
+				*sum = value;
+			break;
+		default:
+			if (pg_add_s64_overflow(*sum, value, sum))
+				return false;
+	}
+	state->counts[member]++;
+	return true;
+}
+
+static void
+add_values(const SegFrame *frame, const uint64 *bits, const SegVector *v, const SegFoldItem *item, SegBatchItem *state)
+{
+	for (int w = 0; w < SEG_WORDS(frame->n); w++)
+		for (uint64 word = bits[w] & v->bits[w]; word != 0; word &= word - 1)
+		{
+			int			i = w * 64 + pg_rightmost_one_pos64(word);
+
+			if (!add_value(item, state, frame->member[i], v->ints[i]))
+			{
+				state->given_up = true;
+				return;
+			}
+		}
+}
+
+/* Can the measure be kept in ints? */
+static bool
+takes(const SegFoldItem *item, const SegVector *v)
+{
+	bool		number = v->tag == SEG_V_INT || v->tag == SEG_V_NUMERIC;
+
+	return v->kind == SEG_VECTOR_INTS &&
+		(number || item->kind == SEG_FOLD_MIN || item->kind == SEG_FOLD_MAX);
+}
+
+static void
+add_batch(SegBatch *b, const uint64 *filter, const SegFoldItem *item, SegBatchItem *state)
+{
+	SegFrame   *frame = &b->rows;
+	int			nwords = SEG_WORDS(frame->n);
+	uint64	   *bits = palloc(sizeof(uint64) * nwords);
+	const uint64 *more[2] = {NULL, NULL};
+	SegVector  *v;
+
+	if (item->window != NULL)
+		more[0] = seg_batch_bits(b, frame, item->window);
+	if (item->where != NULL)
+		more[1] = seg_batch_bits(b, frame, item->where);
+	memcpy(bits, filter, sizeof(uint64) * nwords);
+	for (int m = 0; m < 2; m++)
+		if (more[m] != NULL)
+			for (int w = 0; w < nwords; w++)
+				bits[w] &= more[m][w];
+	if (item->measure == NULL)
+		count_rows(frame, bits, state);
+	else
+	{
+		v = seg_batch_vector(b, frame, item->measure);
+		if (!takes(item, v) || (state->tag != SEG_V_MISSING && state->tag != v->tag))
+			state->given_up = true;
+		else
+		{
+			state->tag = v->tag;
+			add_values(frame, bits, v, item, state);
+		}
+	}
+	pfree(bits);
+}
+
+/* The rows that count at all. */
+static uint64 *
+filter_bits(SegBatch *b, const SegFold *fold)
+{
+	SegFrame   *frame = &b->rows;
+	uint64	   *bits = palloc(sizeof(uint64) * SEG_WORDS(frame->n));
+
+	if (fold->filter != NULL)
+		return memcpy(bits, seg_batch_bits(b, frame, fold->filter), sizeof(uint64) * SEG_WORDS(frame->n));
+	memset(bits, 0xff, sizeof(uint64) * SEG_WORDS(frame->n));
+	if (frame->n % 64 != 0)
+		bits[SEG_WORDS(frame->n) - 1] = (UINT64CONST(1) << (frame->n % 64)) - 1;
+	return bits;
+}
+
+static void
+walk(SegBatch *b, const SegFold *fold, SegBatchFold *state)
+{
+	const SegBatchRelation *relation = seg_batch_relation(b, fold->relation);
+	ListCell   *lc;
+
+	foreach(lc, fold->items)
+		item_begin(b, lfirst(lc), &state->items[foreach_current_index(lc)]);
+	for (Size first = 0; first < relation->n; first += b->rows.room)
+	{
+		uint64	   *filter;
+
+		CHECK_FOR_INTERRUPTS();
+		seg_batch_new_rows(b, &b->rows, relation->rows + first, relation->member + first,
+						   (int) Min(relation->n - first, (Size) b->rows.room));
+		b->rows.relation = fold->relation;
+		filter = filter_bits(b, fold);
+		foreach(lc, fold->items)
+		{
+			SegBatchItem *item = &state->items[foreach_current_index(lc)];
+
+			if (!item->given_up)
+				add_batch(b, filter, lfirst(lc), item);
+		}
+		pfree(filter);
+	}
+}
+
+/* An average is a quotient, which eval.c's arithmetic makes. */
+static void
+averages(SegBatch *b, const SegBatchItem *state, SegVector *out)
+{
+	SegFrame   *frame = &b->members;
+	SegValue   *values = seg_vector_values(frame, out);
+	MemoryContext caller = MemoryContextSwitchTo(frame->context);
+
+	out->kind = SEG_VECTOR_VALUES;
+	for (int i = 0; i < frame->n; i++)
+	{
+		SegValue	count = {.tag = SEG_V_INT,.v.i = state->counts[i]};
+		SegValue	sum = {.tag = SEG_V_INT,.v.i = state->sums[i]};
+
+		if (state->counts[i] == 0)
+			seg_value_missing(&values[i]);
+		else
+		{
+			if (state->tag == SEG_V_NUMERIC)
+			{
+				sum.tag = SEG_V_NUMERIC;
+				sum.v.n = int64_div_fast_to_numeric(state->sums[i], SEG_DECIMAL_DIGITS);
+			}
+			seg_value_arith(&values[i], SEG_NODE_DIVIDE, &sum, &count, seg_eval_clock(b->eval));
+		}
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+finish(SegBatch *b, const SegFoldItem *item, const SegBatchItem *state, SegVector *out)
+{
+	SegFrame   *frame = &b->members;
+	uint64	   *bits = seg_vector_bits(frame, out);
+	bool		count = item->measure == NULL;
+	bool		always = item->kind == SEG_FOLD_COUNT || item->kind == SEG_FOLD_SUM;
+
+	if (item->kind == SEG_FOLD_AVG)
+	{
+		averages(b, state, out);
+		return;
+	}
+	memset(bits, 0, sizeof(uint64) * SEG_WORDS(frame->n));
+	for (int i = 0; i < frame->n; i++)
+		bits[i / 64] |= (uint64) (always || state->counts[i] > 0) << (i % 64);
+	if (item->kind == SEG_FOLD_EXISTS)
+	{
+		out->kind = SEG_VECTOR_BITS;
+		return;
+	}
+	out->kind = SEG_VECTOR_INTS;
+	out->tag = count || state->tag == SEG_V_MISSING ? SEG_V_INT : state->tag;
+	memcpy(seg_vector_ints(frame, out), count ? state->counts : state->sums, sizeof(int64) * frame->n);
+}
+
+/* False where eval.c has to do it. */
+bool
+seg_batch_aggregate(SegBatch *b, const SegExpr *expr, SegVector *out)
+{
+	SegFold    *fold = list_nth(b->program->folds, expr->fold);
+	SegBatchFold *state = &b->folds[expr->fold];
+	MemoryContext caller;
+
+	/* only rows of members are in a frame, not rows of rows */
+	if (fold->scope != 1 || fold->parent_scope != SEG_SCOPE_MEMBER)
+		return false;
+	if (state->stamp != b->members.stamp)
+	{
+		caller = MemoryContextSwitchTo(b->members.context);
+		walk(b, fold, state);
+		MemoryContextSwitchTo(caller);
+		state->stamp = b->members.stamp;
+	}
+	if (state->items[expr->item].given_up)
+		return false;
+	finish(b, list_nth(fold->items, expr->item), &state->items[expr->item], out);
+	return true;
+}
