@@ -83,6 +83,7 @@ tap() {
 	fi
 	runner tap tap "$(count test/tap/*.t)" \
 		env -C "$dir" PGDATABASE=tap TESTDIR="$dir" TESTDATADIR="$dir/tmp_check" \
+		SEGMENTS_DATA="${SEGMENTS_DATA:-$PWD/../shared/data}" \
 		TESTLOGDIR="$dir/tmp_check/log" \
 		PG_REGRESS="$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress" \
 		PERL5LIB="$(dirname "$("$PG_CONFIG" --pgxs)")/../test/perl:$dir/test/perl" \
