@@ -194,9 +194,10 @@ seg_define_begin(const char *name)
 SegSegment *
 seg_define_begin_segment(const char *name, const char *population, SegPopulation **found)
 {
-	SegSegment *segment = seg_segment_resolve(name, population, false);
+	SegSegment *segment;
 
-	*found = begin(seg_population_bare_by_id(segment->population));
+	(void) seg_segment_resolve(name, population, false, found);
+	*found = begin(*found);
 	segment = seg_segment_get((*found)->id, name, false);
 	if (segment->everyone)
 		ereport(ERROR,

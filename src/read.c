@@ -88,9 +88,8 @@ segment_to_read(FunctionCallInfo fcinfo, int segment_arg, int population_arg, Se
 {
 	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(segment_arg));
 	char	   *in = PG_ARGISNULL(population_arg) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(population_arg));
-	SegSegment *segment = seg_segment_resolve(name, in, false);
+	SegSegment *segment = seg_segment_resolve(name, in, false, population);
 
-	*population = seg_population_bare_by_id(segment->population);
 	seg_check_read(*population);
 	if (!segment->built)
 		ereport(ERROR,

@@ -41,6 +41,7 @@ stored_count(PlannerInfo *root, Node *call)
 	List	   *args;
 	char	   *name;
 	char	   *population;
+	SegPopulation *found;
 	SegSegment *segment;
 
 	if (call == NULL || !IsA(call, FuncExpr))
@@ -51,8 +52,8 @@ stored_count(PlannerInfo *root, Node *call)
 		return -1;
 	if (name == NULL)
 		return 0;
-	segment = seg_segment_resolve(name, population, true);
-	if (segment == NULL || !seg_may_read(seg_population_bare_by_id(segment->population)))
+	segment = seg_segment_resolve(name, population, true, &found);
+	if (segment == NULL || !seg_may_read(found))
 		return -1;
 	return segment->members;
 }

@@ -193,7 +193,7 @@ read_attributes(SegPopulation *population)
 		attribute->typid = seg_scan_oid(&scan, SEG_COL_ATTRIBUTE_TYPE);
 		attribute->typmod = seg_scan_int4(&scan, SEG_COL_ATTRIBUTE_TYPMOD);
 		attribute->collation = collation == NULL ? InvalidOid :
-			get_collation_oid(seg_qualified_name_list(collation), false);
+			get_collation_oid(seg_qualified_name_list(collation), true);
 	}
 	seg_scan_end(&scan);
 }
@@ -442,35 +442,39 @@ seg_segment_get(int32 population, const char *name, bool missing_ok)
 }
 
 SegSegment *
-seg_segment_resolve(const char *name, const char *population, bool missing_ok)
+seg_segment_resolve(const char *name, const char *population, bool missing_ok, SegPopulation **found)
 {
 	List	   *populations;
 	List	   *found_in = NIL;
-	SegSegment *found = NULL;
+	SegSegment *segment = NULL;
 	ListCell   *lc;
 
 	if (population != NULL)
 	{
-		SegPopulation *bare = missing_ok ? find_population(population) : seg_population_get_bare(population);
+		*found = missing_ok ? find_population(population) : seg_population_get_bare(population);
 
-		return bare ? seg_segment_get(bare->id, name, missing_ok) : NULL;
+		/* which segments there are is for readers to know */
+		if (!missing_ok && !seg_may_manage(*found))
+			seg_check_read(*found);
+		return *found ? seg_segment_get((*found)->id, name, missing_ok) : NULL;
 	}
 
 	populations = seg_populations_readable();
 	foreach(lc, populations)
 	{
 		SegPopulation *candidate = lfirst(lc);
-		SegSegment *segment = find_segment(candidate->id, name);
+		SegSegment *one = find_segment(candidate->id, name);
 
-		if (segment != NULL)
+		if (one != NULL)
 		{
-			found = segment;
+			segment = one;
+			*found = candidate;
 			found_in = lappend(found_in, candidate);
 		}
 	}
 	if (list_length(found_in) == 1 || missing_ok)
-		return list_length(found_in) == 1 ? found : NULL;
-	if (found == NULL)
+		return list_length(found_in) == 1 ? segment : NULL;
+	if (segment == NULL)
 		report_missing_segment(name, NULL, populations);
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

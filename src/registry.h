@@ -116,9 +116,10 @@ extern char *seg_segment_name(int32 id);
 
 /*
  * A segment by name; population NULL: wherever the name is unambiguous.  What is missing or
- * ambiguous is an error, or NULL where missing_ok.
+ * ambiguous is an error, or NULL where missing_ok.  *found is its population, bare.
  */
-extern SegSegment *seg_segment_resolve(const char *name, const char *population, bool missing_ok);
+extern SegSegment *seg_segment_resolve(const char *name, const char *population, bool missing_ok,
+									   SegPopulation **found);
 
 /*
  * Privileges.  Managing (definitions, ad hoc rules) needs the privileges of the
