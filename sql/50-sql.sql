@@ -5,6 +5,8 @@ CREATE FUNCTION segments.json_moment(value jsonb, time_zone text) RETURNS timest
 BEGIN ATOMIC
 	-- part: year, month, day, time, zone. Nothing is cast that could raise an error.
 	SELECT CASE
+		WHEN part IS NULL
+			THEN NULL
 		WHEN part[3]::integer > extract(day FROM
 				make_date(part[1]::integer, part[2]::integer, 1) + interval '1 month' - interval '1 day')
 			THEN NULL

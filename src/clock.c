@@ -250,12 +250,31 @@ unit_start(const SegClock *clock, SegUnit unit, int64 shift, Timestamp *local)
 	return IS_VALID_TIMESTAMP(*local);
 }
 
+/*
+ * Hours and shorter units are time that passes: the one at hand begins where its part of
+ * the wall clock's does, the others before and after it whatever the clock then shows.
+ */
+static bool
+short_unit_span(const SegClock *clock, SegUnit unit, int64 shift, SegSpan *span)
+{
+	int64		step = unit_step(unit);
+	Timestamp	local;
+
+	if (!local_of(clock, clock->now, &local) || pg_mul_s64_overflow(shift, step, &shift) ||
+		pg_add_s64_overflow(clock->now - (local - round_down(local, step)), shift, &span->start) ||
+		pg_add_s64_overflow(span->start, step, &span->end))
+		return false;
+	return IS_VALID_TIMESTAMP(span->start) && IS_VALID_TIMESTAMP(span->end);
+}
+
 static bool
 unit_span(const SegClock *clock, SegUnit unit, int64 shift, SegSpan *span)
 {
 	Timestamp	start;
 	Timestamp	end;
 
+	if (unit < SEG_DAY)
+		return short_unit_span(clock, unit, shift, span);
 	return unit_start(clock, unit, shift, &start) &&
 		unit_start(clock, unit, shift + 1, &end) &&
 		seg_clock_from_local(clock, start, &span->start) &&

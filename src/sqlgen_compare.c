@@ -86,13 +86,15 @@ seg_sql_json_as(SegSql *g, const SegSqlTerm *term, SegType type)
 	return let ? psprintf("(SELECT %s%s)", sql, let) : psprintf("(%s)", sql);
 }
 
+/* A value among json ones; json's own null is none. */
 char *
 seg_sql_to_json(const SegSqlTerm *term)
 {
 	if (is_json(term))
-		return term->sql;
-	return psprintf(term->type.type == SEG_T_TEXT ? "to_jsonb(%s::text)" : "to_jsonb(%s)",
-					term->type.type == SEG_T_TEXT ? term->sql : seg_sql_bare(term->sql));
+		return psprintf("nullif(%s, 'null')", seg_sql_bare(term->sql));
+	if (term->type.type == SEG_T_TEXT)
+		return psprintf("to_jsonb(%s::text)", term->sql);
+	return psprintf("to_jsonb(%s)", seg_sql_bare(term->sql));
 }
 
 /* Kinds that compare with each other. */
