@@ -14,10 +14,15 @@ static bool
 anniversaries_in_period(SegEvalSpan *span, const SegNode *period, const SegClock *clock)
 {
 	SegSpan		moments;
+	DateADT		end;
 
-	return seg_clock_period(clock, period, &moments) &&
-		seg_clock_day_of(clock, moments.start, &span->first) &&
-		seg_clock_day_of(clock, moments.end - 1, &span->last);
+	if (!seg_clock_period(clock, period, &moments) ||
+		!seg_clock_day_of(clock, moments.start, &span->first) ||
+		!seg_clock_day_of(clock, moments.end, &end))
+		return false;
+	/* not the day of the moment before: where midnight comes twice, it is the next day already */
+	span->last = Max(end - 1, span->first);
+	return true;
 }
 
 static bool

@@ -71,7 +71,11 @@ numeric_arith(SegValue *out, SegNodeKind op, const SegValue *a, const SegValue *
 			result = numeric_mul_opt_error(x, y, &failed);
 			break;
 		default:
-			result = numeric_div_opt_error(x, y, &failed);
+			/* PostgreSQL divides NaN even by zero */
+			failed = numeric_is_nan(x) &&
+				DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(y),
+												  NumericGetDatum(int64_to_numeric(0)))) == 0;
+			result = failed ? NULL : numeric_div_opt_error(x, y, &failed);
 	}
 	if (failed)
 		seg_value_missing(out);
