@@ -233,7 +233,6 @@ extern void seg_set_builder_add(SegSetBuilder *b, int64 key);
 extern void seg_set_builder_add_range(SegSetBuilder *b, int64 first, int64 last);
 extern void seg_set_builder_add_chunk_bits(SegSetBuilder *b, int64 number,
 										   const uint64 bits[SEG_CHUNK_WORDS]);
-extern void seg_set_builder_add_chunk(SegSetBuilder *b, const SegChunk *chunk);
 extern void seg_set_builder_add_set(SegSetBuilder *b, const SegMemberSet *set);
 
 /* The memory it holds, for callers that keep within a budget. */

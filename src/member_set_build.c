@@ -289,21 +289,6 @@ seg_set_builder_add_chunk_bits(SegSetBuilder *b, int64 number, const uint64 bits
 }
 
 void
-seg_set_builder_add_chunk(SegSetBuilder *b, const SegChunk *chunk)
-{
-	MemoryContext old;
-
-	if (advance_to(b, chunk->number))
-	{
-		seg_set_write_chunk(&b->ascending, chunk);
-		return;
-	}
-	old = MemoryContextSwitchTo(b->context);
-	add_late(b, seg_set_from_chunk(chunk));
-	MemoryContextSwitchTo(old);
-}
-
-void
 seg_set_builder_add_set(SegSetBuilder *b, const SegMemberSet *set)
 {
 	MemoryContext old;
