@@ -3,7 +3,8 @@
  *		The name that somebody probably meant.
  *
  * Near is what differs in case alone, or in at most a third of its letters and
- * never in more than three.  The distance is counted between the lower-case forms.
+ * never in more than three, or in two neighbours that changed places.  The distance is
+ * counted between the lower-case forms.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -22,6 +23,18 @@
 
 /* What PostgreSQL's Levenshtein distance accepts, in bytes to be on the safe side. */
 #define MAX_LENGTH		255
+
+/* Are two names equal but for two neighbouring bytes that changed places? */
+static bool
+is_swapped(const char *a, const char *b)
+{
+	while (*a != '\0' && *a == *b)
+	{
+		a++;
+		b++;
+	}
+	return a[0] != '\0' && a[0] == b[1] && a[1] == b[0] && a[1] != '\0' && strcmp(a + 2, b + 2) == 0;
+}
 
 const char *
 seg_nearest(const char *name, List *candidates)
@@ -43,8 +56,11 @@ seg_nearest(const char *name, List *candidates)
 
 		if (other_length > MAX_LENGTH)
 			continue;
-		distance = varstr_levenshtein_less_equal(folded, length, other, other_length,
-												 1, 1, 1, allowed, true);
+		if (is_swapped(folded, other))
+			distance = Min(allowed, 1);
+		else
+			distance = varstr_levenshtein_less_equal(folded, length, other, other_length,
+													 1, 1, 1, allowed, true);
 		if (distance <= allowed)
 		{
 			best = candidate;
