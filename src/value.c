@@ -439,9 +439,21 @@ seg_value_from_literal(SegValue *out, const SegNode *node, const SegClock *clock
 	}
 }
 
+static const SegList *
+copy_list(const SegList *list, const SegOtherType *other)
+{
+	SegList    *copy = palloc(offsetof(SegList, elems) + sizeof(SegValue) * (Size) list->nelems);
+
+	copy->nelems = list->nelems;
+	for (int i = 0; i < list->nelems; i++)
+		seg_value_copy(&copy->elems[i], &list->elems[i], other);
+	return copy;
+}
+
 void
 seg_value_copy(SegValue *out, const SegValue *value, const SegOtherType *other)
 {
+	check_stack_depth();
 	*out = *value;
 	switch (value->tag)
 	{
@@ -462,6 +474,13 @@ seg_value_copy(SegValue *out, const SegValue *value, const SegOtherType *other)
 		case SEG_V_OTHER:
 			if (other != NULL)
 				out->v.d = datumCopy(value->v.d, other->typbyval, other->typlen);
+			break;
+		case SEG_V_LIST:
+			out->v.list = copy_list(value->v.list, other);
+			break;
+		case SEG_V_OBJECT:
+			/* what it holds is not asked for through a value */
+			out->v.object = NULL;
 			break;
 		default:
 			break;

@@ -132,7 +132,7 @@ seg_value_text(SegValue *out, const char *s, uint32 len)
 
 /*
  * A copy in the current memory context, for a value that outlives its row.  other: of an
- * OTHER.  Lists and objects are not copied.
+ * OTHER, or of a list of them.  What is in an object is left behind.
  */
 extern void seg_value_copy(SegValue *out, const SegValue *value, const SegOtherType *other);
 
