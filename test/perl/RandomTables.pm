@@ -98,7 +98,7 @@ sub insert
 }
 
 my %key_of = (
-	integer => sub { shift },
+	integer => sub { 97 * shift },
 	bigint => sub { my $i = shift; return $i . '000000007' . ($i % 10) },
 	uuid => sub { sprintf "'%08x-0000-4000-8000-000000000000'", $_[0] * 2654435761 % 4294967296 },
 	text => sub { my $i = shift; return "'k$i" . ($i % 3 ? '' : 'é ') . "'" });
@@ -151,6 +151,10 @@ SQL
 	  . insert('events', $people * 2, sub { ($someone->(), day(), pick("'hidden'", string()), number()) })
 	  . insert('visits', $people * 2, sub { ($someone->(), wall_clock(), string(), number()) })
 	  . <<SQL;
+CREATE INDEX ON orders (who);
+CREATE INDEX ON lines (order_id);
+CREATE INDEX ON events (who);
+CREATE INDEX ON visits (who);
 ANALYZE;
 SELECT segments.create_population('$name', 'people', key => 'key', time_zone => '$zone');
 SELECT segments.add_source('$name', 'orders', 'orders', key => 'who', at => 'placed');

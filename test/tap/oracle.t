@@ -22,13 +22,12 @@ binmode $_, ':encoding(UTF-8)' foreach Test::More->builder->output, Test::More->
 
 my $seed = $ENV{SEGMENTS_SEED} // 20240229;
 my $rules = $ENV{SEGMENTS_RULES} // 150;
-my $people = 120;
 my $database = 'segments_oracle';
 
 # Moments of evaluation: in the hour that daylight saving repeats or skips, which may
 # be at midnight, on the last days of months, and now, when documents are evaluated.
 my @populations = (
-	{ name => 'berlin', key => 'integer', zone => 'Europe/Berlin', as_of => "timestamptz '2024-03-31 01:15:00+00'", wild => 1 },
+	{ name => 'berlin', key => 'integer', zone => 'Europe/Berlin', as_of => "timestamptz '2024-03-31 01:15:00+00'", wild => 1, people => 500 },
 	{ name => 'newyork', key => 'uuid', zone => 'America/New_York', as_of => "timestamptz '2024-11-03 06:30:00+00'", wild => 1 },
 	{ name => 'kolkata', key => 'text', zone => 'Asia/Kolkata', as_of => "timestamptz '2024-02-29 18:29:59.999999+00'", wild => 1 },
 	{ name => 'saopaulo', key => 'bigint', zone => 'America/Sao_Paulo', as_of => "timestamptz '2018-11-04 03:30:00+00'", wild => 1 },
@@ -236,11 +235,12 @@ psql($prepare);
 note "seed $seed";
 foreach my $i (0 .. $#populations)
 {
-	my $population = $populations[$i];
+	my $population = { people => 100, %{ $populations[$i] } };
+	my $people = $population->{people};
 
 	next if defined $ENV{SEGMENTS_POPULATION} && $ENV{SEGMENTS_POPULATION} ne $population->{name};
 	srand($seed + $i);
-	psql(tables_script(%$population, people => $people) . "\\set population $population->{name}\n$segments");
+	psql(tables_script(%$population) . "\\set population $population->{name}\n$segments");
 	my ($wrong, $refused, $members, $overflows) = compare_population($population);
 	my $apart = grep { $_ > 0 && $_ < $people } values %$members;
 
