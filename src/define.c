@@ -176,9 +176,12 @@ begin(SegPopulation *population)
 	SegParam	param = seg_param_int4(population->id);
 
 	seg_check_manage(population);
-	(void) seg_define_write("SELECT id FROM segments.population WHERE id = $1 FOR UPDATE", 1, &param);
 
-	/* somebody else may have changed or dropped it while we waited */
+	/* somebody else may drop or change it while we wait */
+	if (seg_define_write("SELECT id FROM segments.population WHERE id = $1 FOR UPDATE", 1, &param) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("population \"%s\" does not exist any more", population->name)));
 	seg_define_push_snapshot();
 	population = seg_population_by_id(population->id);
 	seg_check_manage(population);
