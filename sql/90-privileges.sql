@@ -29,3 +29,11 @@ CREATE POLICY readable ON segments.membership FOR SELECT
 	USING (population = ANY ((SELECT segments.readable_populations())::integer[]));
 CREATE POLICY readable ON segments.dictionary FOR SELECT
 	USING (population = ANY ((SELECT segments.readable_populations())::integer[]));
+
+COMMENT ON POLICY readable ON segments.population IS 'rows of populations whose key the role may read';
+COMMENT ON POLICY readable ON segments.source IS 'rows of populations whose key the role may read';
+COMMENT ON POLICY readable ON segments.lookup IS 'rows of populations whose key the role may read';
+COMMENT ON POLICY readable ON segments.attribute IS 'rows of populations whose key the role may read';
+COMMENT ON POLICY readable ON segments.segment IS 'rows of populations whose key the role may read';
+COMMENT ON POLICY readable ON segments.membership IS 'rows of populations whose key the role may read';
+COMMENT ON POLICY readable ON segments.dictionary IS 'rows of populations whose key the role may read';

@@ -11,11 +11,13 @@
 
 #include "access/attnum.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/syscache.h"
 
@@ -85,6 +87,21 @@ seg_may_manage(const SegPopulation *population)
 	return has_privs_of_role(GetUserId(), population->owner);
 }
 
+/* Does the role see other rows than others do?  Of a view with the reader's rights, who knows. */
+static bool
+sees_its_own(Oid relid, Oid role)
+{
+	if (get_rel_relkind(relid) == RELKIND_VIEW)
+	{
+		Relation	rel = relation_open(relid, AccessShareLock);
+		bool		is_invoker = RelationHasSecurityInvoker(rel);
+
+		relation_close(rel, NoLock);
+		return is_invoker;
+	}
+	return check_enable_rls(relid, role, true) == RLS_ENABLED;
+}
+
 /*
  * A segment tells all its members.  So those who see only some rows of the table, because of
  * its row security, may not read it, unless it was evaluated with their own eyes.
@@ -105,7 +122,7 @@ seg_may_read(const SegPopulation *population)
 			pg_attribute_aclcheck_ext(population->relid, attnum, role, ACL_SELECT, &missing) != ACLCHECK_OK)
 			return false;
 	}
-	return check_enable_rls(population->relid, role, true) != RLS_ENABLED || seg_may_manage(population);
+	return seg_may_manage(population) || !sees_its_own(population->relid, role);
 }
 
 void

@@ -3,7 +3,7 @@
 \set QUIET on
 SET client_min_messages = warning;
 BEGIN;
-SELECT plan(87);
+SELECT plan(89);
 
 CREATE ROLE seg_owner;
 CREATE ROLE seg_staff;
@@ -110,6 +110,14 @@ SELECT lives_ok($$SELECT segments.create_population('mine', 'seg_shop.guarded')$
 SELECT is(segments.count_members('everyone', 'mine'), 3::bigint, 'of what he sees');
 SET ROLE seg_reader;
 SELECT throws_ok($$SELECT segments.members('everyone', 'mine')$$, '42501', NULL, 'which others do not');
+SET ROLE seg_owner;
+CREATE VIEW seg_shop.through AS SELECT * FROM seg_shop.customer;
+CREATE VIEW seg_shop.mirror WITH (security_invoker = true) AS SELECT * FROM seg_shop.customer;
+GRANT SELECT ON seg_shop.through, seg_shop.mirror TO seg_stranger;
+SELECT segments.create_population('through', 'seg_shop.through', key => 'id'), segments.create_population('mirror', 'seg_shop.mirror', key => 'id') \gset
+SET ROLE seg_stranger;
+SELECT is(segments.count_members('everyone', 'through'), 100::bigint, 'a view shows everybody the same');
+SELECT throws_ok($$SELECT segments.count_members('everyone', 'mirror')$$, '42501', NULL, 'unless it has the reader''s rights');
 
 -- A member of the owner's role manages.
 SET ROLE seg_staff;
