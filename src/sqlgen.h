@@ -74,6 +74,7 @@ extern void seg_sql_aggregate(SegSql *g, const SegExpr *expr, SegSqlTerm *out);
 /* sqlgen_value.c */
 extern void seg_sql_value(SegSql *g, const SegExpr *expr, SegSqlTerm *out);
 extern char *seg_sql_plain(SegSql *g, const SegTypeInfo *type, char *sql);
+extern char *seg_sql_expression(const char *expression);
 extern char *seg_sql_path(const SegColumn *column, char *sql);
 extern char *seg_sql_type_name(Oid typid);
 extern char *seg_sql_collation(Oid collation);

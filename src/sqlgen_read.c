@@ -92,7 +92,7 @@ append_column(ReadQuery *q, const SegRelation *relation, const SegColumn *column
 	if (relation->source >= 0)
 		alias = q->g.aliases[0][column->kind == SEG_COLUMN_MOMENT ? column->source : relation->source];
 	if (column->kind == SEG_COLUMN_EXPRESSION)
-		sql = psprintf("(%s)", column->name);
+		sql = seg_sql_expression(column->name);
 	else
 		sql = seg_sql_qualified(follow_lookups(q, column, alias), column->name);
 	if (column->base.typid == JSONOID)

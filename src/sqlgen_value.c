@@ -91,6 +91,15 @@ seg_sql_path(const SegColumn *column, char *sql)
 	return out.data;
 }
 
+/* A computed attribute's expression, in parentheses. */
+char *
+seg_sql_expression(const char *expression)
+{
+	char	   *sql = pstrdup(expression);
+
+	return seg_sql_bare(sql) != sql ? sql : psprintf("(%s)", sql);
+}
+
 /* A column of a lookup: a subquery that walks from lookup to lookup. */
 static char *
 lookup_column(SegSql *g, const SegColumn *column, const char *alias)
@@ -128,7 +137,7 @@ column(SegSql *g, const SegExpr *expr, SegSqlTerm *out)
 	if (expr->scope > 0)
 		alias = g->aliases[expr->scope][column->kind == SEG_COLUMN_MOMENT ? column->source : relation->source];
 	if (column->kind == SEG_COLUMN_EXPRESSION)
-		sql = psprintf("(%s)", column->name);
+		sql = seg_sql_expression(column->name);
 	else if (column->nlookups > 0)
 		sql = lookup_column(g, column, alias);
 	else
