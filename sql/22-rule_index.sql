@@ -1,0 +1,56 @@
+-- Rules in a GIN index: which rules hold for a document?
+
+CREATE FUNCTION segments.tokens(document pg_catalog.jsonb) RETURNS pg_catalog.int8[]
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'document_tokens';
+COMMENT ON FUNCTION segments.tokens(pg_catalog.jsonb) IS
+'the keys that a rule which holds for the document may be filed under';
+
+CREATE FUNCTION segments.keys(rule segments.segment_rule) RETURNS pg_catalog.int8[]
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'segment_rule_keys';
+COMMENT ON FUNCTION segments.keys(segments.segment_rule) IS
+'the keys that an index files the rule under: those of its most selective necessary condition';
+
+CREATE FUNCTION segments.filed_under(rule segments.segment_rule, key pg_catalog.int8) RETURNS boolean
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'segment_rule_filed_under';
+COMMENT ON FUNCTION segments.filed_under(segments.segment_rule, pg_catalog.int8) IS
+'implementation of the operator rule @# key';
+
+CREATE OPERATOR segments.@# (
+	LEFTARG = segments.segment_rule, RIGHTARG = pg_catalog.int8, FUNCTION = segments.filed_under,
+	RESTRICT = pg_catalog.contsel, JOIN = pg_catalog.contjoinsel
+);
+COMMENT ON OPERATOR segments.@# (segments.segment_rule, pg_catalog.int8) IS 'the rule is filed under the key';
+
+CREATE FUNCTION segments.segment_rule_extract_value(segments.segment_rule, pg_catalog.internal) RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION segments.segment_rule_extract_value(segments.segment_rule, pg_catalog.internal) IS 'GIN: the keys of a rule';
+
+CREATE FUNCTION segments.segment_rule_extract_query(pg_catalog.int8, pg_catalog.internal, pg_catalog.int2) RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION segments.segment_rule_extract_query(pg_catalog.int8, pg_catalog.internal, pg_catalog.int2) IS 'GIN: the key that is looked up';
+
+CREATE FUNCTION segments.segment_rule_consistent(pg_catalog.internal, pg_catalog.int2, pg_catalog.int8, pg_catalog.int4, pg_catalog.internal, pg_catalog.internal) RETURNS boolean
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION segments.segment_rule_consistent(pg_catalog.internal, pg_catalog.int2, pg_catalog.int8, pg_catalog.int4, pg_catalog.internal, pg_catalog.internal) IS 'GIN: is the rule filed under the key?';
+
+CREATE FUNCTION segments.segment_rule_triconsistent(pg_catalog.internal, pg_catalog.int2, pg_catalog.int8, pg_catalog.int4, pg_catalog.internal) RETURNS pg_catalog."char"
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION segments.segment_rule_triconsistent(pg_catalog.internal, pg_catalog.int2, pg_catalog.int8, pg_catalog.int4, pg_catalog.internal) IS 'GIN: is the rule filed under the key, as far as is known?';
+
+CREATE OPERATOR CLASS segments.segment_rule_ops DEFAULT FOR TYPE segments.segment_rule USING gin AS
+	OPERATOR 1 segments.@# (segments.segment_rule, pg_catalog.int8),
+	FUNCTION 1 pg_catalog.btint8cmp(pg_catalog.int8, pg_catalog.int8),
+	FUNCTION 2 segments.segment_rule_extract_value(segments.segment_rule, pg_catalog.internal),
+	FUNCTION 3 segments.segment_rule_extract_query(pg_catalog.int8, pg_catalog.internal, pg_catalog.int2),
+	FUNCTION 4 segments.segment_rule_consistent(pg_catalog.internal, pg_catalog.int2, pg_catalog.int8, pg_catalog.int4, pg_catalog.internal, pg_catalog.internal),
+	FUNCTION 6 segments.segment_rule_triconsistent(pg_catalog.internal, pg_catalog.int2, pg_catalog.int8, pg_catalog.int4, pg_catalog.internal),
+	STORAGE pg_catalog.int8;
+COMMENT ON OPERATOR CLASS segments.segment_rule_ops USING gin IS 'rules, to be found by a document: rule @> document';
+COMMENT ON OPERATOR FAMILY segments.segment_rule_ops USING gin IS 'rules, to be found by a document: rule @> document';

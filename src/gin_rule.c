@@ -1,0 +1,113 @@
+/*
+ * gin_rule.c
+ *		segment_rule_ops: rules in a GIN index, found by a document.
+ *
+ * The operator class knows one operator, rule @# key: is the rule filed under the key?  A
+ * condition rule @> document is looked up as rule @# ANY (tokens(document)), which the
+ * planner is told by gin_rule_plan.c.  That is one plain scan for each token.  One scan
+ * for all tokens, with a consistent function over a hundred of them, would ask each of
+ * them about every rule that is found.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/gin.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "gin_rule.h"
+
+PG_FUNCTION_INFO_V1(document_tokens);
+PG_FUNCTION_INFO_V1(segment_rule_keys);
+PG_FUNCTION_INFO_V1(segment_rule_filed_under);
+PG_FUNCTION_INFO_V1(segment_rule_extract_value);
+PG_FUNCTION_INFO_V1(segment_rule_extract_query);
+PG_FUNCTION_INFO_V1(segment_rule_consistent);
+PG_FUNCTION_INFO_V1(segment_rule_triconsistent);
+
+static ArrayType *
+keys_array(const int64 *keys, int n)
+{
+	Datum	   *datums = palloc_extended(sizeof(Datum) * Max(n, 1), MCXT_ALLOC_HUGE);
+
+	for (int i = 0; i < n; i++)
+		datums[i] = Int64GetDatum(keys[i]);
+	return construct_array(datums, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+}
+
+Datum
+document_tokens(PG_FUNCTION_ARGS)
+{
+	int64	   *keys;
+	int			n = seg_document_keys(&PG_GETARG_JSONB_P(0)->root, &keys);
+
+	PG_RETURN_ARRAYTYPE_P(keys_array(keys, n));
+}
+
+Datum
+segment_rule_keys(PG_FUNCTION_ARGS)
+{
+	int64		keys[SEG_RULE_MAX_KEYS];
+	int			n = seg_rule_keys(PG_GETARG_SEG_RULE_P(0), keys);
+
+	PG_RETURN_ARRAYTYPE_P(keys_array(keys, n));
+}
+
+Datum
+segment_rule_filed_under(PG_FUNCTION_ARGS)
+{
+	int64		key = PG_GETARG_INT64(1);
+	int64		keys[SEG_RULE_MAX_KEYS];
+	int			n = seg_rule_keys(PG_GETARG_SEG_RULE_P(0), keys);
+
+	for (int i = 0; i < n; i++)
+		if (keys[i] == key)
+			PG_RETURN_BOOL(true);
+	PG_RETURN_BOOL(false);
+}
+
+Datum
+segment_rule_extract_value(PG_FUNCTION_ARGS)
+{
+	int32	   *nkeys = (int32 *) PG_GETARG_POINTER(1);
+	int64		keys[SEG_RULE_MAX_KEYS];
+	Datum	   *datums;
+
+	*nkeys = seg_rule_keys(PG_GETARG_SEG_RULE_P(0), keys);
+	datums = palloc(sizeof(Datum) * Max(*nkeys, 1));
+	for (int i = 0; i < *nkeys; i++)
+		datums[i] = Int64GetDatum(keys[i]);
+	PG_RETURN_POINTER(datums);
+}
+
+Datum
+segment_rule_extract_query(PG_FUNCTION_ARGS)
+{
+	int32	   *nkeys = (int32 *) PG_GETARG_POINTER(1);
+	Datum	   *datums = palloc(sizeof(Datum));
+
+	*nkeys = 1;
+	datums[0] = PG_GETARG_DATUM(0);
+	PG_RETURN_POINTER(datums);
+}
+
+Datum
+segment_rule_consistent(PG_FUNCTION_ARGS)
+{
+	bool	   *check = (bool *) PG_GETARG_POINTER(0);
+	bool	   *recheck = (bool *) PG_GETARG_POINTER(5);
+
+	*recheck = false;
+	PG_RETURN_BOOL(check[0]);
+}
+
+Datum
+segment_rule_triconsistent(PG_FUNCTION_ARGS)
+{
+	GinTernaryValue *check = (GinTernaryValue *) PG_GETARG_POINTER(0);
+
+	PG_RETURN_GIN_TERNARY_VALUE(check[0]);
+}

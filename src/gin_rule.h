@@ -1,0 +1,82 @@
+/*
+ * gin_rule.h
+ *		The keys under which rules are filed, and look-ups find them.
+ *
+ *		gin_rule.c			the operator class
+ *		gin_rule_key.c		keys of single values and of ranges
+ *		gin_rule_anchor.c	the keys of a rule
+ *		gin_rule_token.c	the keys that a document looks under
+ *		gin_rule_plan.c		what the planner asks
+ *
+ * A key is a hash of a path in the document, a kind and a value of that kind.  Two keys
+ * that collide only make a look-up find a rule that it need not have found.  They are
+ * stored in indexes: whatever is changed here or in gin_rule_key.c must not change them.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_GIN_RULE_H
+#define SEG_GIN_RULE_H
+
+#include "postgres.h"
+
+#include "utils/date.h"
+#include "utils/jsonb.h"
+#include "utils/numeric.h"
+
+#include "clock.h"
+#include "rule.h"
+
+typedef enum SegKeyKind
+{
+	SEG_KEY_ALL,				/* every look-up looks here */
+	SEG_KEY_TEXT,				/* value: its hash */
+	SEG_KEY_BOOL,				/* value: 0 or 1 */
+	SEG_KEY_NUMBER,				/* value: a cell of numbers; the highest level says: is a number */
+	SEG_KEY_DAY,				/* value: a cell of days; the highest level says: is a day or moment */
+	SEG_KEY_IS_TEXT,
+	SEG_KEY_IS_LIST,
+	SEG_KEY_IS_OBJECT,
+	SEG_KEY_HAS_TEXT,			/* a list with such an element; value: its hash */
+	SEG_KEY_HAS_NUMBER,			/* value: its hash */
+	SEG_KEY_HAS_BOOL			/* value: 0 or 1 */
+} SegKeyKind;
+
+/* A rule has no more keys than this; it is filed more broadly then. */
+#define SEG_RULE_MAX_KEYS 256
+
+/* Numbers and days as small integers that are in the same order. */
+#define SEG_NUMBER_CODES	4096
+#define SEG_DAY_CODES		65536
+
+/*
+ * A cell of level l is SEG_CELL_WIDTH^l codes wide.  The highest level has one cell.
+ */
+#define SEG_CELL_BITS		4
+#define SEG_NUMBER_LEVELS	4
+#define SEG_DAY_LEVELS		5
+
+/* A range is covered with so many cells at most. */
+#define SEG_MAX_CELLS		20
+
+extern uint64 seg_key_path(uint64 parent, const char *part, Size len);
+extern uint64 seg_key_path_of(const SegNode *name);
+extern int64 seg_key(uint64 path, SegKeyKind kind, uint64 value);
+extern uint64 seg_key_hash_text(const char *text, Size len);
+extern uint64 seg_key_hash_number(Numeric number);
+extern int	seg_number_code(Numeric number);
+extern int	seg_day_code(int64 day);
+extern uint64 seg_cell(int code, int level);
+
+/* The keys of a set of cells that covers low to high; keys has room for SEG_MAX_CELLS. */
+extern int	seg_key_range(uint64 path, SegKeyKind kind, int low, int high, int64 *keys);
+
+/* UTC's calendar: what a document says without a zone is at most 16 hours off. */
+extern const SegClock *seg_key_clock(void);
+
+/* keys has room for SEG_RULE_MAX_KEYS; returns how many there are */
+extern int	seg_rule_keys(const SegRule *rule, int64 *keys);
+
+/* in order, none twice */
+extern int	seg_document_keys(const JsonbContainer *document, int64 **keys);
+
+#endif							/* SEG_GIN_RULE_H */

@@ -1,0 +1,629 @@
+/*
+ * gin_rule_anchor.c
+ *		The keys of a rule: those of its most selective necessary condition.
+ *
+ * A rule that holds for a document shares a key with it.  Of an AND one operand is enough,
+ * the one that is expected to hold most rarely; an OR needs the keys of all operands.  NOT
+ * is pushed down to the leaves before anything is left out.  A leaf has keys if it can
+ * hold only for documents that have a certain value, or a value at all, under a name;
+ * the complement of such a leaf also holds for documents that lack the name and has none.
+ * A rule without keys is filed under SEG_KEY_ALL.
+ *
+ * Nothing depends on the clock or the time zone, which are known at a look-up only.  What
+ * is relative to the clock is filed under: is a day or moment.  A literal day is widened
+ * by two days on both sides, which is more than zones can make a difference.
+ *
+ * Ranges over one name in one AND are intersected, so that age >= 18 and age < 25 is found
+ * as a range of seven years.
+ *
+ * Where a rule comes to too many keys it is done again with presence in place of values:
+ * each attempt takes time linear in the rule, but for ANDs of many ranges, of which only
+ * the first MAX_RANGES are intersected.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
+
+#include "gin_rule.h"
+
+/* How often a condition is expected to hold. */
+#define MASS_NUMBER		0.03
+#define MASS_HAS		0.04
+#define MASS_TEXT		0.05
+#define MASS_HALF_OPEN	0.30
+#define MASS_BOOL		0.40
+#define MASS_TIME		0.60
+#define MASS_PRESENT	0.90
+
+#define ZONE_DAYS		2
+#define MAX_RANGES		32
+
+typedef struct Anchor
+{
+	bool		found;			/* false: nothing is necessary */
+	double		mass;
+	int			n;				/* keys, the last on the stack */
+} Anchor;
+
+typedef struct Filing
+{
+	bool		broad;			/* presence in place of values */
+	bool		overflow;		/* there were too many keys somewhere */
+	int			n;
+	int64		keys[SEG_RULE_MAX_KEYS];
+} Filing;
+
+/* A condition that a number or a day lies between two codes. */
+typedef struct Range
+{
+	const SegNode *name;
+	SegKeyKind	kind;			/* SEG_KEY_NUMBER or SEG_KEY_DAY */
+	int			low;
+	int			high;
+} Range;
+
+static const Anchor unanchored = {.found = false};
+
+static Anchor anchor_of(Filing *f, const SegNode *node, bool negated);
+
+static Anchor
+push(Filing *f, int64 key, double mass)
+{
+	Anchor		anchor = {.found = true,.mass = mass,.n = 1};
+
+	if (f->n == SEG_RULE_MAX_KEYS)
+	{
+		f->overflow = true;
+		return unanchored;
+	}
+	f->keys[f->n++] = key;
+	return anchor;
+}
+
+/* The keys of two conditions, which are the last on the stack, next's behind those of so_far. */
+static Anchor
+either(Filing *f, Anchor so_far, Anchor next)
+{
+	int64	   *keys = f->keys + f->n - so_far.n - next.n;
+	int			n = so_far.n;
+	Anchor		anchor = {.found = so_far.found && next.found,.mass = Min(so_far.mass + next.mass, 1)};
+
+	if (!anchor.found)
+		return unanchored;
+	for (int i = 0; i < next.n; i++)
+	{
+		int64		key = keys[so_far.n + i];
+		int			known = 0;
+
+		while (known < n && keys[known] != key)
+			known++;
+		if (known == n)
+			keys[n++] = key;
+	}
+	f->n -= so_far.n + next.n - n;
+	anchor.n = n;
+	return anchor;
+}
+
+static Anchor
+push_value(Filing *f, const SegNode *name, SegKeyKind kind, uint64 value, double mass)
+{
+	return push(f, seg_key(seg_key_path_of(name), kind, value), mass);
+}
+
+static Anchor
+push_range(Filing *f, const Range *range)
+{
+	int64		keys[SEG_MAX_CELLS];
+	Anchor		anchor = {.found = true};
+	bool		number = range->kind == SEG_KEY_NUMBER;
+	int			last = (number ? SEG_NUMBER_CODES : SEG_DAY_CODES) - 1;
+	int			low = f->broad ? 0 : range->low;
+	int			high = f->broad ? last : range->high;
+
+	if (low > high)
+		return anchor;
+	anchor.n = seg_key_range(seg_key_path_of(range->name), range->kind, low, high, keys);
+	if (anchor.n > SEG_RULE_MAX_KEYS - f->n)
+	{
+		f->overflow = true;
+		return unanchored;
+	}
+	memcpy(f->keys + f->n, keys, sizeof(int64) * anchor.n);
+	f->n += anchor.n;
+	if (low == 0 && high == last)
+		anchor.mass = number ? MASS_PRESENT : MASS_TIME;
+	else if (low == 0 || high == last)
+		anchor.mass = MASS_HALF_OPEN;
+	else
+		anchor.mass = Min(MASS_HALF_OPEN, number ? MASS_NUMBER + (high - low) / 160.0 : (high - low) / 3650.0);
+	return anchor;
+}
+
+static Anchor
+push_is_time(Filing *f, const SegNode *name)
+{
+	Range		range = {.name = name,.kind = SEG_KEY_DAY,.high = SEG_DAY_CODES - 1};
+
+	return push_range(f, &range);
+}
+
+/* The name stands for anything that is not missing. */
+static Anchor
+push_present(Filing *f, const SegNode *name)
+{
+	Range		number = {.name = name,.kind = SEG_KEY_NUMBER,.high = SEG_NUMBER_CODES - 1};
+	Anchor		anchor = push_range(f, &number);
+
+	anchor = either(f, anchor, push_value(f, name, SEG_KEY_BOOL, false, 0));
+	anchor = either(f, anchor, push_value(f, name, SEG_KEY_BOOL, true, 0));
+	anchor = either(f, anchor, push_value(f, name, SEG_KEY_IS_TEXT, 0, 0));
+	anchor = either(f, anchor, push_value(f, name, SEG_KEY_IS_LIST, 0, 0));
+	return either(f, anchor, push_value(f, name, SEG_KEY_IS_OBJECT, 0, 0));
+}
+
+/* Ranges. */
+
+/* The codes around a literal; false if it is no number and no day or moment. */
+static bool
+literal_codes(const SegNode *literal, Range *range)
+{
+	int64		day;
+
+	switch ((SegNodeKind) literal->kind)
+	{
+		case SEG_NODE_NUMBER:
+			range->kind = SEG_KEY_NUMBER;
+			range->low = range->high = seg_number_code(seg_node_number(literal));
+			return true;
+		case SEG_NODE_DAY:
+			day = seg_node_int(literal);
+			break;
+		case SEG_NODE_MOMENT:
+			day = seg_node_moment(literal) / USECS_PER_DAY - (seg_node_moment(literal) < 0 ? 1 : 0);
+			break;
+		case SEG_NODE_CLOCK:
+		case SEG_NODE_AGO:
+		case SEG_NODE_EDGE:
+			range->kind = SEG_KEY_DAY;
+			range->low = 0;
+			range->high = SEG_DAY_CODES - 1;
+			return true;
+		default:
+			return false;
+	}
+	range->kind = SEG_KEY_DAY;
+	range->low = seg_day_code(day - ZONE_DAYS);
+	range->high = seg_day_code(day + ZONE_DAYS);
+	return true;
+}
+
+static bool
+range_of_comparison(const SegNode *node, Range *range)
+{
+	const SegNode *left = seg_node_child(node, 0);
+	const SegNode *right = seg_node_child(node, 1);
+	bool		named_first = left->kind == SEG_NODE_NAME;
+	SegCompare	op = node->op;
+
+	range->name = named_first ? left : right;
+	if (range->name->kind != SEG_NODE_NAME || !literal_codes(named_first ? right : left, range))
+		return false;
+	if (op == SEG_EQ)
+		return true;
+	if ((op == SEG_LT || op == SEG_LE) == named_first)
+		range->low = 0;
+	else
+		range->high = (range->kind == SEG_KEY_NUMBER ? SEG_NUMBER_CODES : SEG_DAY_CODES) - 1;
+	return true;
+}
+
+static bool
+range_of_period(const SegNode *node, Range *range)
+{
+	const SegNode *period = seg_node_child(node, 1);
+	SegSpan		span;
+
+	range->name = seg_node_child(node, 0);
+	if (range->name->kind != SEG_NODE_NAME ||
+		(period->op != SEG_PERIOD_DAY && period->op != SEG_PERIOD_MONTH && period->op != SEG_PERIOD_YEAR) ||
+		!seg_clock_period(seg_key_clock(), period, &span))
+		return false;
+	range->kind = SEG_KEY_DAY;
+	range->low = seg_day_code(span.start / USECS_PER_DAY - 1 - ZONE_DAYS);
+	range->high = seg_day_code(span.end / USECS_PER_DAY + ZONE_DAYS);
+	return true;
+}
+
+/* Is the condition that a number or a day lies in one range? */
+static bool
+range_of(const SegNode *node, Range *range)
+{
+	Range		high;
+
+	switch ((SegNodeKind) node->kind)
+	{
+		case SEG_NODE_COMPARE:
+			return range_of_comparison(node, range);
+		case SEG_NODE_BETWEEN:
+			range->name = seg_node_child(node, 0);
+			if (range->name->kind != SEG_NODE_NAME ||
+				!literal_codes(seg_node_child(node, 1), range) ||
+				!literal_codes(seg_node_child(node, 2), &high) || high.kind != range->kind)
+				return false;
+			range->high = high.high;
+			return true;
+		case SEG_NODE_DURING:
+			return range_of_period(node, range);
+		default:
+			return false;
+	}
+}
+
+static bool
+same_name(const SegNode *a, const SegNode *b)
+{
+	return a->op == b->op && a->len == b->len &&
+		memcmp(seg_node_payload(a), seg_node_payload(b), a->len) == 0;
+}
+
+/* A range in an AND, narrowed by the others over the same name. */
+static bool
+range_in_gate(const SegNode *gate, uint32 i, Range *range)
+{
+	Range		other;
+
+	if (!range_of(seg_node_child(gate, i), range))
+		return false;
+	for (uint32 j = 0; j < Min(gate->nchild, MAX_RANGES); j++)
+	{
+		if (!range_of(seg_node_child(gate, j), &other) ||
+			other.kind != range->kind || !same_name(other.name, range->name))
+			continue;
+		range->low = Max(range->low, other.low);
+		range->high = Min(range->high, other.high);
+	}
+	return true;
+}
+
+/* Leaves. */
+
+/* A name without which the value is missing; NULL: none. */
+static const SegNode *
+strict_name(const SegNode *node)
+{
+	const SegNode *name;
+
+	check_stack_depth();
+	switch ((SegNodeKind) node->kind)
+	{
+		case SEG_NODE_NAME:
+			return node;
+		case SEG_NODE_ADD:
+		case SEG_NODE_SUBTRACT:
+		case SEG_NODE_MULTIPLY:
+		case SEG_NODE_DIVIDE:
+			name = strict_name(seg_node_child(node, 0));
+			return name != NULL ? name : strict_name(seg_node_child(node, 1));
+		case SEG_NODE_NEGATE:
+			return strict_name(seg_node_child(node, 0));
+		case SEG_NODE_FUNCTION:
+			switch ((SegFunction) node->op)
+			{
+				case SEG_FUNC_LOWER:
+				case SEG_FUNC_ABS:
+				case SEG_FUNC_AGE:
+				case SEG_FUNC_YEAR:
+				case SEG_FUNC_MONTH:
+				case SEG_FUNC_DAY:
+				case SEG_FUNC_WEEKDAY:
+				case SEG_FUNC_HOUR:
+				case SEG_FUNC_DAYS:
+					return strict_name(seg_node_child(node, 0));
+				default:
+					return NULL;
+			}
+		default:
+			return NULL;
+	}
+}
+
+static Anchor
+push_strict_name(Filing *f, const SegNode *value)
+{
+	const SegNode *name = strict_name(value);
+
+	return name == NULL ? unanchored : push_present(f, name);
+}
+
+/* A name is equal to a literal. */
+static Anchor
+push_equal(Filing *f, const SegNode *name, const SegNode *literal)
+{
+	Range		range = {.name = name};
+
+	if (literal->kind == SEG_NODE_BOOL)
+		return push_value(f, name, SEG_KEY_BOOL, literal->op != 0, MASS_BOOL);
+	if (literal->kind == SEG_NODE_TEXT && f->broad)
+		return push_value(f, name, SEG_KEY_IS_TEXT, 0, MASS_PRESENT);
+	if (literal->kind == SEG_NODE_TEXT)
+		return push_value(f, name, SEG_KEY_TEXT, seg_key_hash_text(seg_node_text(literal), literal->len), MASS_TEXT);
+	if (literal_codes(literal, &range))
+		return push_range(f, &range);
+	return push_present(f, name);
+}
+
+/* Rows: there are some. */
+static Anchor
+push_rows(Filing *f, const SegNode *rows)
+{
+	const SegNode *source = seg_node_child(seg_node_child(rows, 0), SEG_STEP_SOURCE);
+
+	if (rows->nchild != 1 || source->op != 1)
+		return unanchored;
+	return push_value(f, source, SEG_KEY_IS_LIST, 0, MASS_PRESENT);
+}
+
+/* Where there are no rows, COUNT and SUM are 0 and the others are missing. */
+static Anchor
+anchor_of_aggregate(Filing *f, const SegNode *node, bool aggregate_first)
+{
+	const SegNode *aggregate = seg_node_child(node, aggregate_first ? 0 : 1);
+	const SegNode *other = seg_node_child(node, aggregate_first ? 1 : 0);
+	SegAggregate function = aggregate->op;
+	int			order;
+
+	if (function == SEG_COUNT || function == SEG_COUNT_DISTINCT || function == SEG_SUM)
+	{
+		if (other->kind != SEG_NODE_NUMBER)
+			return unanchored;
+		order = -DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(seg_node_number(other)),
+												   NumericGetDatum(int64_to_numeric(0))));
+		order = aggregate_first ? order : -order;
+		if (node->op == SEG_EQ ? order == 0 : node->op == SEG_LT ? order < 0 : node->op == SEG_LE ? order <= 0 :
+			node->op == SEG_GT ? order > 0 : order >= 0)
+			return unanchored;
+	}
+	return push_rows(f, seg_node_child(aggregate, SEG_AGGREGATE_ROWS));
+}
+
+static Anchor
+anchor_of_comparison(Filing *f, const SegNode *node)
+{
+	const SegNode *left = seg_node_child(node, 0);
+	const SegNode *right = seg_node_child(node, 1);
+	const SegNode *name = left->kind == SEG_NODE_NAME ? left : right;
+	const SegNode *other = name == left ? right : left;
+	Range		range;
+	Anchor		anchor;
+
+	if (left->kind == SEG_NODE_AGGREGATE)
+		return anchor_of_aggregate(f, node, true);
+	if (right->kind == SEG_NODE_AGGREGATE)
+		return anchor_of_aggregate(f, node, false);
+	if (name->kind == SEG_NODE_NAME && node->op == SEG_EQ &&
+		(other->kind == SEG_NODE_TEXT || other->kind == SEG_NODE_BOOL))
+		return push_equal(f, name, other);
+	if (name->kind == SEG_NODE_NAME && other->kind == SEG_NODE_TEXT)
+		return push_value(f, name, SEG_KEY_IS_TEXT, 0, MASS_PRESENT);
+	if (range_of_comparison(node, &range))
+		return push_range(f, &range);
+	/* conditions are never missing */
+	if (left->kind >= SEG_NODE_AND || right->kind >= SEG_NODE_AND)
+		return unanchored;
+	anchor = push_strict_name(f, left);
+	return anchor.found ? anchor : push_strict_name(f, right);
+}
+
+/* Any of several: what follows the first child. */
+static Anchor
+anchor_of_elements(Filing *f, const SegNode *node, Anchor (*push_element) (Filing *, const SegNode *, const SegNode *))
+{
+	const SegNode *name = seg_node_child(node, 0);
+	Anchor		anchor = {.found = true};
+	int			before = f->n;
+
+	if (name->kind != SEG_NODE_NAME)
+		return push_strict_name(f, name);
+	for (uint32 i = 1; i < node->nchild && anchor.found; i++)
+		anchor = either(f, anchor, push_element(f, name, seg_node_child(node, i)));
+	if (!anchor.found)
+		f->n = before;
+	return anchor;
+}
+
+static Anchor
+push_has(Filing *f, const SegNode *name, const SegNode *literal)
+{
+	if (!f->broad)
+		switch ((SegNodeKind) literal->kind)
+		{
+			case SEG_NODE_TEXT:
+				return push_value(f, name, SEG_KEY_HAS_TEXT,
+								  seg_key_hash_text(seg_node_text(literal), literal->len), MASS_HAS);
+			case SEG_NODE_NUMBER:
+				return push_value(f, name, SEG_KEY_HAS_NUMBER,
+								  seg_key_hash_number(seg_node_number(literal)), MASS_HAS);
+			case SEG_NODE_BOOL:
+				return push_value(f, name, SEG_KEY_HAS_BOOL, literal->op != 0, MASS_BOOL);
+			default:
+				break;
+		}
+	return push_value(f, name, SEG_KEY_IS_LIST, 0, MASS_PRESENT);
+}
+
+/* The rarest of several elements, all of which must be there. */
+static Anchor
+anchor_of_all_elements(Filing *f, const SegNode *node)
+{
+	const SegNode *name = seg_node_child(node, 0);
+	Anchor		best = unanchored;
+
+	if (name->kind != SEG_NODE_NAME)
+		return push_strict_name(f, name);
+	for (uint32 i = 1; i < node->nchild; i++)
+	{
+		Anchor		anchor = push_has(f, name, seg_node_child(node, i));
+
+		if (!anchor.found)
+			break;
+		if (!best.found || anchor.mass < best.mass)
+		{
+			f->keys[f->n - 1 - best.n] = f->keys[f->n - 1];
+			f->n -= best.n;
+			best = anchor;
+		}
+		else
+			f->n--;
+	}
+	return best;
+}
+
+static Anchor
+anchor_of_negated_leaf(Filing *f, const SegNode *node)
+{
+	switch ((SegNodeKind) node->kind)
+	{
+		case SEG_NODE_IS_NULL:
+		case SEG_NODE_IS_EMPTY:
+			return push_strict_name(f, seg_node_child(node, 0));
+		case SEG_NODE_EVERY:
+			return push_rows(f, seg_node_child(node, 0));
+		default:
+			return unanchored;
+	}
+}
+
+static Anchor
+anchor_of_leaf(Filing *f, const SegNode *node)
+{
+	const SegNode *first = node->nchild > 0 ? seg_node_child(node, 0) : NULL;
+	Range		range;
+
+	switch ((SegNodeKind) node->kind)
+	{
+		case SEG_NODE_NAME:
+			return push_value(f, node, SEG_KEY_BOOL, true, MASS_BOOL);
+		case SEG_NODE_COMPARE:
+			return anchor_of_comparison(f, node);
+		case SEG_NODE_IN:
+			return anchor_of_elements(f, node, push_equal);
+		case SEG_NODE_HAS_ANY:
+			return anchor_of_elements(f, node, push_has);
+		case SEG_NODE_HAS_ALL:
+			return anchor_of_all_elements(f, node);
+		case SEG_NODE_LIKE:
+		case SEG_NODE_ILIKE:
+		case SEG_NODE_MATCHES:
+		case SEG_NODE_STARTS:
+		case SEG_NODE_ENDS:
+		case SEG_NODE_CONTAINS:
+			if (first->kind == SEG_NODE_NAME)
+				return push_value(f, first, SEG_KEY_IS_TEXT, 0, MASS_PRESENT);
+			return push_strict_name(f, first);
+		case SEG_NODE_BETWEEN:
+		case SEG_NODE_WITHIN:
+		case SEG_NODE_DURING:
+			if (range_of(node, &range))
+				return push_range(f, &range);
+			if (first->kind == SEG_NODE_ANNIVERSARY)
+				first = seg_node_child(first, 0);
+			if (first->kind == SEG_NODE_NAME && node->kind != SEG_NODE_BETWEEN)
+				return push_is_time(f, first);
+			return push_strict_name(f, first);
+		case SEG_NODE_EXISTS:
+			return push_rows(f, first);
+		default:
+			return unanchored;
+	}
+}
+
+/* Gates. */
+
+/* All must hold: one operand's keys are enough. */
+static Anchor
+anchor_of_all(Filing *f, const SegNode *gate, bool negated)
+{
+	Anchor		best = unanchored;
+	int			before = f->n;
+
+	for (uint32 i = 0; i < gate->nchild; i++)
+	{
+		Anchor		anchor;
+		Range		range;
+
+		if (!negated && range_in_gate(gate, i, &range))
+			anchor = push_range(f, &range);
+		else
+			anchor = anchor_of(f, seg_node_child(gate, i), negated);
+		if (anchor.found && (!best.found || anchor.mass < best.mass))
+		{
+			memmove(f->keys + before, f->keys + f->n - anchor.n, sizeof(int64) * anchor.n);
+			best = anchor;
+		}
+		f->n = before + best.n;
+	}
+	return best;
+}
+
+/* One must hold: the keys of all operands. */
+static Anchor
+anchor_of_any(Filing *f, const SegNode *gate, bool negated)
+{
+	Anchor		anchor = {.found = true};
+	int			before = f->n;
+
+	for (uint32 i = 0; i < gate->nchild && anchor.found; i++)
+		anchor = either(f, anchor, anchor_of(f, seg_node_child(gate, i), negated));
+	if (!anchor.found)
+		f->n = before;
+	return anchor;
+}
+
+static Anchor
+anchor_of(Filing *f, const SegNode *node, bool negated)
+{
+	Anchor		never = {.found = true};
+
+	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
+	switch ((SegNodeKind) node->kind)
+	{
+		case SEG_NODE_NOT:
+			return anchor_of(f, seg_node_child(node, 0), !negated);
+		case SEG_NODE_AND:
+		case SEG_NODE_OR:
+			return (node->kind == SEG_NODE_AND) != negated ?
+				anchor_of_all(f, node, negated) : anchor_of_any(f, node, negated);
+		case SEG_NODE_BOOL:
+			return (node->op != 0) == negated ? never : unanchored;
+		default:
+			return negated ? anchor_of_negated_leaf(f, node) : anchor_of_leaf(f, node);
+	}
+}
+
+int
+seg_rule_keys(const SegRule *rule, int64 *keys)
+{
+	Filing		f = {.broad = false};
+	Anchor		anchor = anchor_of(&f, seg_rule_root(rule), false);
+
+	if (f.overflow)
+	{
+		f.n = 0;
+		f.overflow = false;
+		f.broad = true;
+		anchor = anchor_of(&f, seg_rule_root(rule), false);
+	}
+	if (!anchor.found)
+	{
+		keys[0] = seg_key(0, SEG_KEY_ALL, 0);
+		return 1;
+	}
+	memcpy(keys, f.keys, sizeof(int64) * anchor.n);
+	return anchor.n;
+}

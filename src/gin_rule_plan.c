@@ -1,0 +1,142 @@
+/*
+ * gin_rule_plan.c
+ *		What the planner asks about rule @> document, document <@ rule and matches().
+ *
+ * How an index helps: over rules, as rule @# ANY (tokens(document)), after which the
+ * condition itself is checked; over documents, as document <@ rule where a call of
+ * matches() is not written as the operator.
+ *
+ * How many rows fulfil it: the condition is tried on the rules or documents that ANALYZE
+ * has sampled.  Where there are none, one in two hundred.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/pathnodes.h"
+#include "nodes/supportnodes.h"
+#include "optimizer/optimizer.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/selfuncs.h"
+#include "utils/syscache.h"
+
+#include "compat.h"
+
+#define DEFAULT_MATCH_SELECTIVITY	0.005
+
+PG_FUNCTION_INFO_V1(matches_support);
+PG_FUNCTION_INFO_V1(matches_selectivity);
+PG_FUNCTION_INFO_V1(matches_join_selectivity);
+
+static List *
+arguments_of(Node *node)
+{
+	return IsA(node, OpExpr) ? ((OpExpr *) node)->args : ((FuncExpr *) node)->args;
+}
+
+/* tokens(document), in the schema of the function that the planner asks about. */
+static Expr *
+tokens_of(PlannerInfo *root, Oid matches, Node *document)
+{
+	Oid			types[1] = {JSONBOID};
+	Oid			tokens = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("tokens"),
+										 PointerGetDatum(buildoidvector(types, 1)),
+										 ObjectIdGetDatum(get_func_namespace(matches)));
+	FuncExpr   *call;
+
+	if (!OidIsValid(tokens))
+		elog(ERROR, "function tokens(jsonb) is missing");
+	call = makeFuncExpr(tokens, INT8ARRAYOID, list_make1(document), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+	return (Expr *) eval_const_expressions(root, (Node *) call);
+}
+
+static List *
+condition_on_rules(SupportRequestIndexCondition *request, Oid operator, Node *rule, Node *document)
+{
+	ScalarArrayOpExpr *any = makeNode(ScalarArrayOpExpr);
+
+	any->opno = operator;
+	any->opfuncid = get_opcode(operator);
+	any->useOr = true;
+	any->args = list_make2(rule, tokens_of(request->root, request->funcid, document));
+	any->location = -1;
+	request->lossy = true;
+	return list_make1(any);
+}
+
+static List *
+condition_on_documents(SupportRequestIndexCondition *request, Oid operator, Node *document, Node *rule)
+{
+	request->lossy = false;
+	return list_make1(make_opclause(operator, BOOLOID, false, (Expr *) document, (Expr *) rule, InvalidOid, InvalidOid));
+}
+
+static List *
+index_condition(SupportRequestIndexCondition *request)
+{
+	List	   *args = arguments_of(request->node);
+	Node	   *column = list_nth(args, request->indexarg);
+	Node	   *other = list_nth(args, 1 - request->indexarg);
+	Oid			column_type = exprType(column);
+	bool		documents = column_type == JSONBOID;
+	Oid			operator = get_opfamily_member(request->opfamily, column_type,
+											   documents ? exprType(other) : INT8OID, 1);
+
+	if (!OidIsValid(operator) || !is_pseudo_constant_for_index(request->root, other, request->index))
+		return NIL;
+	return documents ? condition_on_documents(request, operator, column, other) :
+		condition_on_rules(request, operator, column, other);
+}
+
+/* The operator whose statistics a call of the function has too. */
+static Oid
+operator_of(Oid matches, List *args)
+{
+	Oid			left = exprType(linitial(args));
+	Oid			right = exprType(lsecond(args));
+	char	   *schema = get_namespace_name(get_func_namespace(matches));
+
+	return OpernameGetOprid(list_make2(makeString(schema), makeString(left == JSONBOID ? "<@" : "@>")), left, right);
+}
+
+Datum
+matches_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+
+	if (IsA(request, SupportRequestIndexCondition))
+		PG_RETURN_POINTER(index_condition((SupportRequestIndexCondition *) request));
+	if (IsA(request, SupportRequestSelectivity))
+	{
+		SupportRequestSelectivity *selectivity = (SupportRequestSelectivity *) request;
+
+		selectivity->selectivity = selectivity->is_join ? DEFAULT_MATCH_SELECTIVITY :
+			generic_restriction_selectivity(selectivity->root, operator_of(selectivity->funcid, selectivity->args),
+											selectivity->inputcollid, selectivity->args,
+											selectivity->varRelid, DEFAULT_MATCH_SELECTIVITY);
+		PG_RETURN_POINTER(selectivity);
+	}
+	PG_RETURN_POINTER(NULL);
+}
+
+Datum
+matches_selectivity(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(generic_restriction_selectivity((PlannerInfo *) PG_GETARG_POINTER(0), PG_GETARG_OID(1),
+													 PG_GET_COLLATION(), (List *) PG_GETARG_POINTER(2),
+													 PG_GETARG_INT32(3), DEFAULT_MATCH_SELECTIVITY));
+}
+
+Datum
+matches_join_selectivity(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_FLOAT8(DEFAULT_MATCH_SELECTIVITY);
+}

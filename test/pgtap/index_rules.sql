@@ -1,0 +1,121 @@
+-- Rules in a GIN index: a look-up finds what the sequential scan finds.
+\set ON_ERROR_STOP on
+BEGIN;
+SELECT plan(21);
+\ir ../random_rules.sql
+SET LOCAL search_path = segments, public, pg_catalog;
+SET LOCAL client_min_messages = warning;
+SET LOCAL jit = off;
+SELECT setseed(0.75);
+
+CREATE TEMP TABLE source AS
+SELECT row_number() OVER () AS n, text::segment_rule AS rule
+FROM (SELECT pg_temp.random_rule(CASE WHEN i % 3 = 0 THEN 1 ELSE 2 END, i % 10 <> 0) AS text FROM generate_series(1, 5000) i) t;
+CREATE TEMP TABLE document AS
+SELECT n, pg_temp.random_document() AS d FROM generate_series(1, 40) n;
+
+CREATE TABLE pg_temp.rules (n int, active bool, rule segment_rule);
+CREATE INDEX rules_rule ON pg_temp.rules USING gin (rule) WITH (fastupdate = off);
+INSERT INTO rules SELECT n, n % 2 = 0, rule FROM source;
+
+-- Every pair, by look-ups and by scans.
+CREATE FUNCTION pg_temp.pairs(relation text, by_index boolean, "where" text DEFAULT 'r.rule @> d.d') RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	result bigint;
+BEGIN
+	PERFORM set_config('enable_seqscan', (NOT by_index)::text, true), set_config('enable_bitmapscan', by_index::text, true);
+	EXECUTE format('SELECT count(*) + sum(hashtext(r.n::text || ''/'' || d.n)) FROM document d CROSS JOIN LATERAL (SELECT n FROM %s r WHERE %s OFFSET 0) r', relation, "where")
+		INTO result;
+	PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_bitmapscan', 'on', true);
+	RETURN result;
+END $$;
+
+-- The scan nodes of a query, one text.
+CREATE FUNCTION pg_temp.plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+	result text := '';
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP
+		IF line ~ '(Scan|Bitmap)' THEN
+			result := result || '/' || regexp_replace(trim(line, ' ->'), ' +', ' ', 'g');
+		END IF;
+	END LOOP;
+	RETURN result;
+END $$;
+
+SELECT cmp_ok((SELECT avg((r.rule @> d.d)::int) FROM rules r, document d), '>', 0.1, 'many pairs match');
+SET LOCAL enable_seqscan = off;
+SELECT is(pg_temp.plan_of('SELECT d.n FROM document d CROSS JOIN LATERAL (SELECT n FROM rules r WHERE r.rule @> d.d OFFSET 0) r'),
+	'/Seq Scan on document d/Bitmap Heap Scan on rules r/Bitmap Index Scan on rules_rule', 'look-ups are what is tested');
+SET LOCAL enable_seqscan = on;
+SET LOCAL timezone = 'Pacific/Kiritimati';
+SELECT is(pg_temp.pairs('rules', true), pg_temp.pairs('rules', false), 'far in the east');
+SET LOCAL timezone = 'Etc/GMT+12';
+SELECT is(pg_temp.pairs('rules', true), pg_temp.pairs('rules', false), 'far in the west');
+SET LOCAL timezone = 'UTC';
+SELECT pg_temp.pairs('rules', false) AS expected \gset
+SELECT is(pg_temp.pairs('rules', true, 'd.d <@ r.rule'), :expected, 'document <@ rule');
+SELECT is(pg_temp.pairs('rules', true, 'matches(r.rule, d.d)'), :expected, 'matches(rule, document)');
+SELECT is(pg_temp.pairs('rules', true, 'r.active AND (r.rule @> d.d OR r.rule @> ''{"country": "DE", "age": 20}'')'),
+	pg_temp.pairs('rules', false, 'r.active AND (r.rule @> d.d OR r.rule @> ''{"country": "DE", "age": 20}'')'), 'bitmaps of two look-ups');
+
+-- After changes, and with a list of what is still to be put into the index.
+UPDATE rules SET rule = (SELECT s.rule FROM source s WHERE s.n = rules.n % 997 + 1) WHERE n % 5 = 0;
+DELETE FROM rules WHERE n % 7 = 0;
+SELECT is(pg_temp.pairs('rules', true), pg_temp.pairs('rules', false), 'after UPDATE and DELETE');
+ALTER INDEX rules_rule SET (fastupdate = on);
+UPDATE rules SET rule = (SELECT s.rule FROM source s WHERE s.n = rules.n % 1999 + 1) WHERE n % 11 = 0;
+SELECT pg_temp.pairs('rules', false) AS expected \gset
+SELECT is(pg_temp.pairs('rules', true), :expected, 'with pending insertions');
+SELECT cmp_ok(gin_clean_pending_list('rules_rule'), '>', 0::bigint, 'there were some');
+SELECT is(pg_temp.pairs('rules', true), :expected, 'and without');
+
+-- Other kinds of tables.
+CREATE UNLOGGED TABLE parts (n int, rule segment_rule) PARTITION BY RANGE (n);
+CREATE UNLOGGED TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (1500);
+CREATE UNLOGGED TABLE part_2 PARTITION OF parts FOR VALUES FROM (1500) TO (100000);
+INSERT INTO parts SELECT n, rule FROM source WHERE n <= 3000;
+CREATE INDEX ON parts USING gin (rule);
+SELECT is(pg_temp.pairs('parts', true), pg_temp.pairs('parts', false), 'partitions, unlogged');
+
+-- Rules with thousands of alternatives, and long texts.
+CREATE TABLE pg_temp.long_rules (n int, rule segment_rule);
+CREATE INDEX ON pg_temp.long_rules USING gin (rule);
+INSERT INTO long_rules
+SELECT 1, string_agg(format('(country = ''DE'' and age > %s)', i), ' or ')::segment_rule FROM generate_series(1, 3000) i UNION ALL
+SELECT 2, string_agg(format('a%s = %s', i, i), ' or ')::segment_rule FROM generate_series(1, 3000) i UNION ALL
+SELECT 3, format('age in (%s)', string_agg(i::text, ', '))::segment_rule FROM generate_series(1, 3000) i UNION ALL
+SELECT 4, format('tags has any (%s)', string_agg(format('''t%s''', i), ', '))::segment_rule FROM generate_series(1, 3000) i UNION ALL
+SELECT 5, format('not (%s)', string_agg(format('(age < %s or a%s is null)', i, i), ' and '))::segment_rule FROM generate_series(1, 1000) i UNION ALL
+SELECT 6, string_agg(format('(b%s = 1 or c%s = 1)', i, i), ' and ')::segment_rule FROM generate_series(1, 2000) i UNION ALL
+SELECT 7, format('city = %L', repeat('long', 100000))::segment_rule;
+SELECT cmp_ok((SELECT max(cardinality(keys(rule))) FROM long_rules), '<=', 256, 'the number of keys is bounded');
+INSERT INTO document VALUES (101, '{"country": "DE", "age": 17}'), (102, '{"a2999": 2999, "age": 2999}'), (103, '{"tags": ["t2500"]}'),
+	(104, jsonb_build_object('city', repeat('long', 100000))),
+	(105, (SELECT jsonb_object_agg('c' || i, 1) FROM generate_series(1, 2000) i)), (106, '{"a7": 1, "age": 7}');
+SELECT is(pg_temp.pairs('long_rules', true), pg_temp.pairs('long_rules', false), 'rules with thousands of parts');
+SELECT is((SELECT count(*) FROM long_rules r, document d WHERE d.n > 100 AND r.rule @> d.d), 9::bigint, 'which hold where they should');
+
+-- The plan, with statistics.
+TRUNCATE rules;
+INSERT INTO rules SELECT i, i % 2 = 0, format('country = ''c%s'' and age > %s', i % 3000, i % 60)::segment_rule FROM generate_series(1, 6000) i;
+ANALYZE rules;
+ANALYZE long_rules;
+SELECT is(pg_temp.plan_of($$SELECT n FROM rules WHERE rule @> '{"country": "c7", "age": 50}'$$),
+	'/Bitmap Heap Scan on rules/Bitmap Index Scan on rules_rule', 'the index is used where it wins');
+SELECT is(pg_temp.plan_of($$SELECT n FROM rules WHERE '{"country": "c7", "age": 50}'::jsonb <@ rule AND active$$),
+	'/Bitmap Heap Scan on rules/Bitmap Index Scan on rules_rule', 'for <@ too');
+SELECT is(pg_temp.plan_of($$SELECT n FROM rules WHERE matches(rule, '{"country": "c7", "age": 50}'::jsonb)$$),
+	'/Bitmap Heap Scan on rules/Bitmap Index Scan on rules_rule', 'and for matches()');
+SELECT is(pg_temp.plan_of($$SELECT n FROM long_rules WHERE rule @> '{"country": "c7", "age": 50}'$$),
+	'/Seq Scan on long_rules', 'a scan where that wins');
+SELECT is(pg_temp.plan_of($$SELECT r.n FROM document d, rules r WHERE r.rule @> d.d AND d.n = 106$$),
+	'/Seq Scan on document d/Bitmap Heap Scan on rules r/Bitmap Index Scan on rules_rule', 'in a join');
+PREPARE of_document(jsonb) AS SELECT n FROM rules WHERE rule @> $1;
+SET LOCAL plan_cache_mode = force_generic_plan;
+SELECT is(pg_temp.plan_of($$EXECUTE of_document('{"country": "c7", "age": 50}')$$),
+	'/Bitmap Heap Scan on rules/Bitmap Index Scan on rules_rule', 'with a parameter');
+
+SELECT * FROM finish();
+ROLLBACK;
