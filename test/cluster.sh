@@ -96,9 +96,12 @@ private_installation() {
 	PG_CONFIG=$PG_BIN/pg_config
 	PATH=$PG_BIN:$PATH
 	export PG_BIN PG_CONFIG PATH
+	# An installed extension is not ours to write to: not all that "make install"
+	# runs replaces a link, some write to where it leads.
 	for dir in "$("$PG_CONFIG" --pkglibdir)" "$("$PG_CONFIG" --sharedir)"; do
 		case $dir in
-		"$CLUSTER_DIR"/*) rm -f "$dir"/segments.so "$dir"/extension/segments* ;;
+		"$CLUSTER_DIR"/*)
+			rm -rf "$dir"/segments.so "$dir"/bitcode/segments* "$dir"/extension/segments* ;;
 		*)
 			echo "$original cannot be moved: it keeps looking in $dir" >&2
 			return 1 ;;
