@@ -30,11 +30,14 @@ typedef struct SegBoundSegment
 	SegExpr    *expr;
 } SegBoundSegment;
 
+/* Those of the rule itself, not of segments that it refers to. */
 void
 seg_bind_notice(SegBinder *b, char *notice)
 {
 	ListCell   *lc;
 
+	if (list_length(b->path) > 1)
+		return;
 	foreach(lc, b->program->notices)
 		if (strcmp(lfirst(lc), notice) == 0)
 			return;

@@ -40,6 +40,18 @@ bind(const SegPopulation *population, List *segments, int32 **ids)
 	return seg_define_bind(population, list_length(segments), rules, *ids);
 }
 
+/* Binds a rule that was just given, and says what is legal but surprising in it. */
+static void
+check_rule(const SegPopulation *population, SegSegment *segment)
+{
+	int32	   *ids;
+	SegProgram *program = bind(population, list_make1(segment), &ids);
+	ListCell   *lc;
+
+	foreach(lc, program->notices)
+		ereport(NOTICE, (errmsg("%s", (char *) lfirst(lc))));
+}
+
 void
 seg_define_build(const SegPopulation *population, List *segments, TimestampTz now)
 {
@@ -85,7 +97,6 @@ create_segment(PG_FUNCTION_ARGS)
 	char	   *description = seg_arg_text(fcinfo, 3);
 	bool		build = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
 	List	   *segments;
-	int32	   *ids;
 	int64		members = 0;
 	SegParam	params[4];
 
@@ -100,13 +111,12 @@ create_segment(PG_FUNCTION_ARGS)
 
 	population = seg_define_again(population);
 	segments = list_make1(seg_segment_get(population->id, name, false));
+	check_rule(population, linitial(segments));
 	if (build)
 	{
 		seg_define_build(population, segments, GetCurrentTransactionStartTimestamp());
 		members = count_members_of(&population, name);
 	}
-	else
-		(void) bind(population, segments, &ids);
 	seg_view_create(population, name);
 	seg_define_end();
 	if (!build)
@@ -234,6 +244,8 @@ alter_segment(PG_FUNCTION_ARGS)
 
 	population = seg_define_again(population);
 	segment = seg_segment_get(population->id, name, false);
+	if (rule != NULL)
+		check_rule(population, segment);
 	if (evaluate || rule != NULL)
 	{
 		List	   *affected = with_dependents(population, segment);
