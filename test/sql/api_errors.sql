@@ -58,6 +58,16 @@ SELECT segments.create_segment('unbuilt', 'age = 3', build => false);
 SELECT segments.alter_segment('unbuilt', active => false);
 SELECT segments.create_segment('later', 'percentile(age) > 0.5');
 
+-- Legal, but surprising
+UPDATE customer SET name = NULL WHERE id = 3;
+ANALYZE customer;
+SELECT segments.create_segment('with missing', 'name != ''c1''');
+SELECT segments.create_segment('with the member', 'exists(orders where age > 5 and total > 1)', build => false);
+SELECT segments.create_segment('with another', 'in segment ''with missing''');
+SELECT segments.alter_segment('with another', rule => 'name != ''c2''');
+SELECT segments.refresh();
+SELECT segments.drop_segment(s) FROM unnest(ARRAY['with another', 'with the member', 'with missing']) s;
+
 -- Dropping
 SELECT segments.drop_segment('adults');
 SELECT segments.drop_source('customers', 'orders');
