@@ -65,7 +65,6 @@ SELECT segments.create_segment('with missing', 'name != ''c1''');
 SELECT segments.create_segment('with the member', 'exists(orders where age > 5 and total > 1)', build => false);
 SELECT segments.create_segment('with another', 'in segment ''with missing''');
 SELECT segments.alter_segment('with another', rule => 'name != ''c2''');
-SELECT segments.refresh();
 SELECT segments.drop_segment(s) FROM unnest(ARRAY['with another', 'with the member', 'with missing']) s;
 
 -- Dropping
