@@ -11,8 +11,8 @@
  *			LEFT JOIN shop.products AS l1 ON l1.id = s1.product_id
  *		WHERE s2.customer_id IS NOT NULL
  *
- * The population itself is joined only where the reference is not to its key column.  A
- * dictionary is joined where members are numbers given to keys.
+ * The population itself is not needed for that: its key is what the topmost source refers
+ * to.  A dictionary is joined where members are numbers given to keys.
  *
  * Columns come as they are declared (the reader of the pass knows their types); nothing is
  * computed here but the way into json.
@@ -121,11 +121,6 @@ from_source(ReadQuery *q, int source)
 		source = parent;
 	}
 	q->key = seg_sql_qualified(aliases[source], sources[source].key);
-	if (strcmp(sources[source].parent_key, population->key) == 0)
-		return;
-	join(q, "JOIN", population->relid, SEG_POPULATION_ALIAS,
-		 psprintf("%s = %s", seg_sql_qualified(SEG_POPULATION_ALIAS, sources[source].parent_key), q->key));
-	q->key = seg_sql_qualified(SEG_POPULATION_ALIAS, population->key);
 }
 
 char *

@@ -263,6 +263,7 @@ calendar_function(SegSql *g, SegFunction function, SegSqlTerm *term, SegSqlTerm 
 static void
 coalesce(SegSql *g, const SegExpr *expr, SegSqlTerm *out)
 {
+	bool		collations_differ = false;
 	StringInfoData sql;
 
 	initStringInfo(&sql);
@@ -277,6 +278,8 @@ coalesce(SegSql *g, const SegExpr *expr, SegSqlTerm *out)
 
 		seg_sql_value(g, expr->args[i], &term);
 		out->finite &= term.finite;
+		collations_differ |= expr->type.type == SEG_T_TEXT && term.constant == NULL &&
+			term.type.collation != expr->type.collation;
 		if (expr->type.type == SEG_T_MOMENT)
 			term.sql = seg_sql_moment(g, &term);
 		else if (expr->type.type == SEG_T_DURATION)
@@ -287,6 +290,8 @@ coalesce(SegSql *g, const SegExpr *expr, SegSqlTerm *out)
 	}
 	appendStringInfoChar(&sql, ')');
 	out->sql = sql.data;
+	if (collations_differ)
+		out->sql = psprintf("(%s COLLATE %s)", sql.data, seg_sql_collation(expr->type.collation));
 }
 
 static void

@@ -194,12 +194,18 @@ moment_minus(SegValue *out, const SegValue *a, const SegValue *b, const SegClock
 	TimestampTz y;
 	int64		time;
 
-	if ((a->tag == SEG_V_TEXT && b->tag == SEG_V_TEXT) ||
-		!seg_value_moment(a, clock, &x) || !seg_value_moment(b, clock, &y) ||
-		TIMESTAMP_NOT_FINITE(x) || TIMESTAMP_NOT_FINITE(y))
+	if (day_a && day_b)
+	{
+		/* days reach further than moments do */
+		if (DATE_NOT_FINITE((DateADT) a->v.i) || DATE_NOT_FINITE((DateADT) b->v.i))
+			seg_value_missing(out);
+		else
+			duration_result(out, 0, a->v.i - b->v.i, 0);
+	}
+	else if ((a->tag == SEG_V_TEXT && b->tag == SEG_V_TEXT) ||
+			 !seg_value_moment(a, clock, &x) || !seg_value_moment(b, clock, &y) ||
+			 TIMESTAMP_NOT_FINITE(x) || TIMESTAMP_NOT_FINITE(y))
 		seg_value_missing(out);
-	else if (day_a && day_b)
-		duration_result(out, 0, a->v.i - b->v.i, 0);
 	else if (pg_sub_s64_overflow(x, y, &time))
 		seg_value_missing(out);
 	else
@@ -332,7 +338,8 @@ value_calendar(SegValue *out, SegFunction function, const SegValue *a, const Seg
 			value_age(out, date, clock->today);
 			break;
 		case SEG_FUNC_YEAR:
-			int_result(out, year);
+			/* as PostgreSQL counts: before the year 1 is the year -1 */
+			int_result(out, year > 0 ? year : year - 1);
 			break;
 		case SEG_FUNC_MONTH:
 			int_result(out, month);

@@ -211,7 +211,7 @@ sub time_value
 		\&clock,
 		sub { '(' . time_value($depth - 1) . pick(' + ', ' - ') . span($depth - 2) . ')' },
 		sub { '(' . span_literal() . ' + ' . time_value($depth - 1) . ')' },
-		sub { not_on_documents('coalesce(' . time_value($depth - 1) . ', ' . time_value(0) . ')') },
+		sub { not_on_documents('coalesce(' . column_or('time', \&clock) . ', ' . column_or('time', \&clock) . ')') },
 		sub { not_on_documents(aggregate(pick(qw(min max)), $depth, \&time_value)) })->();
 }
 
@@ -420,6 +420,7 @@ sub json_predicate
 		sub { $left . pick(' is null', ' is not null', ' is empty', ' is not empty') },
 		sub { "$left in (" . join(', ', number_literal(), text_literal(), day_literal()) . ')' },
 		sub { not_on_documents("coalesce($left, " . pick(number_literal(), text_literal()) . ') ' . comparison() . ' ' . pick(number_literal(), text_literal())) },
+		sub { not_on_documents("coalesce($left, " . day_literal() . ') ' . comparison() . ' ' . clock()) },
 		sub { "length($left) " . comparison() . ' ' . number_literal() },
 		sub { "lower($left) " . pick('= ', 'has ') . text_literal() })->();
 }

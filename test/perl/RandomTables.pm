@@ -51,7 +51,7 @@ sub wall_clock
 
 sub moment { my $local = wall_clock(); return $local =~ /^NULL|infinity/ ? $local : "(($local) AT TIME ZONE '$zone')" . pick('', '', " + interval '1 microsecond'", " - interval '1 microsecond'") }
 sub day { my $local = wall_clock(); return $local =~ /^NULL|infinity/ ? $local : "($local)::date" }
-sub birth { return chance(0.5) ? day() : pick("date '2000-02-29'", "date '1996-02-29'", "date '1990-12-31'", "date '1985-01-01'", sprintf "date '%d-%02d-%02d'", 1930 + rand 90, 1 + rand 12, 1 + rand 28) }
+sub birth { return $wild && chance(0.02) ? "date '0044-03-15 BC'" : chance(0.5) ? day() : pick("date '2000-02-29'", "date '1996-02-29'", "date '1990-12-31'", "date '1985-01-01'", sprintf "date '%d-%02d-%02d'", 1930 + rand 90, 1 + rand 12, 1 + rand 28) }
 sub span { return pick('NULL', map { "interval '$_'" } '0', '1 day', '30 days', '1 month', '1 year', '-2 days', '36 hours', '1 month -1 day 02:00', '1 year 2 mons 3 days 04:05:06.5', '720 hours') }
 
 sub list

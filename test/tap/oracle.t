@@ -1,8 +1,9 @@
 #!/usr/bin/perl
 # oracle.t: random rules over random tables. A pass over the tables, the query that
 # segments.sql() writes, a document with everything about a member, and the member's row
-# where that is enough, have to agree on who fulfils a rule. not (rule) has to be the
-# exact complement, and what is printed the same rule again.
+# where that is enough, have to agree on who fulfils a rule. One pass for all rules has to
+# come to the same members. not (rule) has to be the exact complement, and what is
+# printed the same rule again.
 #
 # SEGMENTS_SEED       the seed; a failure prints it
 # SEGMENTS_RULES      rules for each population
@@ -68,6 +69,7 @@ CREATE EXTENSION segments;
 CREATE EXTENSION citext SCHEMA public;
 CREATE TABLE public.rule (id int PRIMARY KEY, rule text, documents bool, rows bool);
 CREATE TABLE public.document (key text, document jsonb);
+CREATE TABLE public.fulfils (id int, keys text[]);
 CREATE TABLE public.result (id int, problem text, members int, detail text);
 
 -- Keys of all who fulfil a rule, by the pass.
@@ -122,6 +124,7 @@ BEGIN
 		query = segments.sql(rule, population => population, as_of => as_of);
 		pass = public.by_pass(rule, population, as_of);
 		INSERT INTO public.result VALUES (r.id, 'members', cardinality(pass));
+		INSERT INTO public.fulfils VALUES (r.id, pass);
 		BEGIN
 			others = public.by_query(query);
 			IF pass <> others THEN
@@ -158,6 +161,23 @@ BEGIN
 		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE;
 		INSERT INTO public.result VALUES (r.id, CASE WHEN query IS NULL AND state <> 'XX000' THEN 'refused' ELSE 'error' END, 0, state || ' ' || sqlerrm);
 	END;
+	END LOOP;
+END $$;
+
+-- All rules as segments, in one pass that shares what they have in common.
+CREATE PROCEDURE public.compare_together(population text, as_of timestamptz) LANGUAGE plpgsql AS $$
+DECLARE
+	r record;
+	together text[];
+BEGIN
+	PERFORM segments.create_segment(format('rule %s', f.id), rule.rule::segments.segment_rule, population => population, build => false)
+		FROM public.fulfils f JOIN public.rule USING (id);
+	PERFORM segments.refresh(population, as_of => as_of);
+	FOR r IN SELECT * FROM public.fulfils LOOP
+		together = ARRAY(SELECT key FROM segments.member_keys(format('rule %s', r.id), population => population) AS key ORDER BY key COLLATE "C");
+		IF together <> r.keys THEN
+			INSERT INTO public.result VALUES (r.id, 'alone and together: ' || public.difference(r.keys, together));
+		END IF;
 	END LOOP;
 END $$;
 SQL
@@ -199,7 +219,7 @@ sub compare_population
 	my (%rule, @wrong, @refused, %members);
 	my $overflows = 0;
 	my @rules = map { [ random_rule(@segments) ] } 1 .. $rules;
-	my $script = "TRUNCATE public.result, public.rule;\n";
+	my $script = "TRUNCATE public.result, public.rule, public.fulfils;\n";
 
 	foreach my $i (1 .. @rules)
 	{
@@ -211,7 +231,11 @@ sub compare_population
 	$script .= "SET search_path = $population->{name}, public;\n";
 	$script .= "SET TimeZone = 'UTC';\n$documents" if $population->{documents};
 	$script .= "SET TimeZone = '$population->{zone}';\n";
+	# one transaction: now() is the same for all
+	$script .= "BEGIN;\n";
 	$script .= "CALL public.compare('$population->{name}', $population->{as_of});\n";
+	$script .= "CALL public.compare_together('$population->{name}', $population->{as_of});\n";
+	$script .= "COMMIT;\n";
 	$script .= "SELECT id, problem, members, replace(detail, E'\\n', ' ') FROM public.result;\n";
 	foreach (split /\n/, psql($script))
 	{
