@@ -1,0 +1,38 @@
+-- Edges that random rules have found: of calendars, of types, of a batch.
+BEGIN;
+SELECT plan(11);
+CREATE SCHEMA edges;
+SET search_path = edges, public;
+CREATE TABLE person (id int PRIMARY KEY, at timestamptz, day date, balance numeric, tags text[], data jsonb);
+INSERT INTO person VALUES
+	(1, '2024-03-31 00:30+00', '2024-11-02', 'NaN', '{A,b}', '{"list": ["A"], "none": null}'),
+	(2, '2024-03-31 01:30+00', '2024-11-03', 1, '{C,d}', '{"list": ["C"], "none": 7}'),
+	(3, '2024-03-30 23:30+00', '5874897-12-31', 2, '{E,f}', '{"list": ["E"]}'),
+	(4, NULL, '0044-03-15 BC', 3, NULL, NULL);
+SELECT segments.create_population('berlin', 'person', time_zone => 'Europe/Berlin');
+SELECT segments.create_population('havana', 'person', time_zone => 'America/Havana');
+
+CREATE FUNCTION who(rule segments.segment_rule, population text DEFAULT 'berlin', as_of timestamptz DEFAULT now()) RETURNS text
+LANGUAGE sql AS $$
+	SELECT coalesce(string_agg(member::text, ' ' ORDER BY member), '')
+	FROM segments.matching(rule, population => population, as_of => as_of) AS member
+$$;
+
+-- at 03:15 there has been no hour from 02:00 to 03:00: the one before began at 01:00
+SELECT is(who('at during last hour', as_of => '2024-03-31 01:15+00'), '1', 'the last hour is the one that has passed');
+SELECT is(who('at during this hour', as_of => '2024-03-31 01:15+00'), '2', 'this hour goes on');
+SELECT is(who('at during 2 hours ago', as_of => '2024-03-31 01:15+00'), '3', 'two hours ago are two hours');
+SELECT is(who('at >= start of last hour', as_of => '2024-03-31 01:15+00'), '1 2', 'an hour starts where it does in a period');
+
+-- in Havana it is twice from 0:00 to 1:00 on 2024-11-03
+SELECT is(who('anniversary of day during yesterday', 'havana', '2024-11-03 04:30+00'), '1', 'where midnight comes twice, yesterday does not hold today');
+SELECT is(who('anniversary of day during today', 'havana', '2024-11-03 04:30+00'), '2', 'and today holds only today');
+
+SELECT is(who('balance / 0 is null'), '1 2 3 4', 'a division by zero is missing, even that of NaN');
+SELECT is(who('day - 2024-01-01 > 1000000 days'), '3', 'days subtract further than moments reach');
+SELECT is(who('year(day) = -44'), '4', 'years before Christ count as in PostgreSQL');
+SELECT is(who('lower(tags) has all (''a'', ''b'') or lower(data.list) has ''c'''), '1 2', 'lists made for one row outlive the next');
+SELECT is(who('coalesce(data.none, 5) = 5'), '1 3 4', 'null in json is missing');
+
+SELECT * FROM finish();
+ROLLBACK;
