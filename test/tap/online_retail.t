@@ -50,7 +50,7 @@ ALTER TABLE retail.customer ADD PRIMARY KEY (customer_id);
 
 CREATE INDEX ON retail.line (customer_id);
 CREATE INDEX ON retail.line (invoice_no);
-CREATE INDEX ON retail.line (stock_code);
+CREATE INDEX ON retail.line (stock_code) INCLUDE (invoice_date, quantity, unit_price, customer_id);
 CREATE INDEX ON retail.invoice (customer_id);
 
 -- For the queries: what was bought and what was given back.
