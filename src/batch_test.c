@@ -521,9 +521,9 @@ arith_ints(SegFrame *frame, const SegExpr *expr, const SegVector *x, const SegVe
 	{
 		int64		left;
 		int64		right;
-		bool		overflow = pg_mul_s64_overflow(x->ints[i], x_unit, &left) |
-			pg_mul_s64_overflow(y->ints[i], y_unit, &right);
+		bool		overflow = pg_mul_s64_overflow(x->ints[i], x_unit, &left);
 
+		overflow |= pg_mul_s64_overflow(y->ints[i], y_unit, &right);
 		if (multiply)
 			overflow |= pg_mul_s64_overflow(left, right, &ints[i]);
 		else if (expr->detail == SEG_NODE_ADD)

@@ -165,7 +165,7 @@ gate(SegSql *g, const SegExpr *expr, SegSqlBeside beside)
 
 /* The complement, in the words that a person would use for it where there are any. */
 static char *
-not(SegSql *g, const SegExpr *arg)
+negation(SegSql *g, const SegExpr *arg)
 {
 	char	   *condition;
 
@@ -244,7 +244,7 @@ seg_sql_condition(SegSql *g, const SegExpr *expr, SegSqlBeside beside)
 		case SEG_X_OR:
 			return gate(g, expr, beside);
 		case SEG_X_NOT:
-			return not(g, expr->args[0]);
+			return negation(g, expr->args[0]);
 		case SEG_X_COMPARE:
 			return compare(g, expr, beside);
 		case SEG_X_TRUTH:

@@ -134,14 +134,14 @@ char *
 seg_sql_moment_plus(SegSql *g, char *moment, int sign, const Interval *span)
 {
 	Interval	calendar = {.month = span->month,.day = span->day};
-	Interval	time = {.time = span->time};
+	Interval	clock = {.time = span->time};
 	char		symbol = sign < 0 ? '-' : '+';
 
 	if (span->month != 0 || span->day != 0)
 		moment = psprintf("((%s AT TIME ZONE %s %c %s) AT TIME ZONE %s)",
 						  moment, g->zone, symbol, seg_sql_interval(&calendar), g->zone);
 	if (span->time != 0)
-		moment = psprintf("(%s %c %s)", moment, symbol, seg_sql_interval(&time));
+		moment = psprintf("(%s %c %s)", moment, symbol, seg_sql_interval(&clock));
 	return moment;
 }
 

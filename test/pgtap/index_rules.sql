@@ -72,7 +72,7 @@ SELECT cmp_ok(gin_clean_pending_list('rules_rule'), '>', 0::bigint, 'there were 
 SELECT is(pg_temp.pairs('rules', true), :expected, 'and without');
 
 -- Other kinds of tables.
-CREATE UNLOGGED TABLE parts (n int, rule segment_rule) PARTITION BY RANGE (n);
+CREATE TABLE parts (n int, rule segment_rule) PARTITION BY RANGE (n);
 CREATE UNLOGGED TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (1500);
 CREATE UNLOGGED TABLE part_2 PARTITION OF parts FOR VALUES FROM (1500) TO (100000);
 INSERT INTO parts SELECT n, rule FROM source WHERE n <= 3000;
