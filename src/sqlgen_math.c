@@ -91,9 +91,19 @@ duration_scale(SegSql *g, SegNodeKind op, SegSqlTerm *duration, SegSqlTerm *fact
 						op == SEG_NODE_DIVIDE ? divisor(factor) : factor->sql);
 }
 
+/* A list of FROM for values that were given names one by one; either may be NULL. */
+static char *
+both_lets(char *first, char *second)
+{
+	if (first == NULL || second == NULL)
+		return first ? first : second;
+	return psprintf("%s,%s", first, second + strlen(" FROM"));
+}
+
 /*
  * A moment some time later or earlier.  Months and days are counted in the local
- * calendar, the rest in the time that passes.
+ * calendar, the rest in the time that passes.  Without months and days the calendar is not
+ * consulted: where the clock is put back, local times come twice.
  */
 static void
 moment_plus(SegSql *g, const SegSqlTerm *time, int sign, const SegSqlTerm *duration, SegSqlTerm *out)
@@ -111,8 +121,11 @@ moment_plus(SegSql *g, const SegSqlTerm *time, int sign, const SegSqlTerm *durat
 	else
 	{
 		let = seg_sql_let(g, &span);
-		out->sql = psprintf("((%s AT TIME ZONE %s) %c date_trunc('day', %s)) AT TIME ZONE %s %c (%s - date_trunc('day', %s))",
-							moment, g->zone, symbol, span, g->zone, symbol, span, span);
+		let = both_lets(let, seg_sql_let(g, &moment));
+		span = seg_sql_bare(span);
+		out->sql = psprintf("CASE WHEN date_trunc('day', %s) = interval '0' THEN %s"
+							" ELSE (%s AT TIME ZONE %s %c date_trunc('day', %s)) AT TIME ZONE %s END %c (%s - date_trunc('day', %s))",
+							span, moment, moment, g->zone, symbol, span, g->zone, symbol, span, span);
 		out->sql = let ? psprintf("(SELECT %s%s)", out->sql, let) : psprintf("(%s)", out->sql);
 	}
 }
@@ -133,6 +146,7 @@ moment_minus(SegSql *g, SegSqlTerm *a, SegSqlTerm *b, SegSqlTerm *out)
 	bool		days = a->type.type == SEG_T_DAY && b->type.type == SEG_T_DAY;
 	char	   *let_a = NULL;
 	char	   *let_b = NULL;
+	char	   *let;
 
 	if (!days)
 	{
@@ -150,10 +164,8 @@ moment_minus(SegSql *g, SegSqlTerm *a, SegSqlTerm *b, SegSqlTerm *out)
 							a->finite ? "" : psprintf("isfinite(%s)", seg_sql_bare(a->sql)),
 							a->finite || b->finite ? "" : " AND ",
 							b->finite ? "" : psprintf("isfinite(%s)", seg_sql_bare(b->sql)), out->sql);
-	if (let_a || let_b)
-		out->sql = psprintf("SELECT %s%s%s%s", out->sql, let_a ? let_a : let_b, let_a && let_b ? "," : "",
-							let_a && let_b ? let_b + strlen(" FROM") : "");
-	out->sql = psprintf("(%s)", out->sql);
+	let = both_lets(let_a, let_b);
+	out->sql = let ? psprintf("(SELECT %s%s)", out->sql, let) : psprintf("(%s)", out->sql);
 }
 
 /* A json value is what the other side makes of it; two of them are numbers. */
