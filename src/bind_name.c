@@ -587,6 +587,12 @@ seg_bind_unknown_source(SegBinder *b, const SegNode *node, const char *name)
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("the row has no column \"%s\" of type json or jsonb to take rows from", name),
 				 seg_rule_errposition(b->rule, node)));
+	if (seg_bind_find_scope(b, name) > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("\"%s\" is one row here, not a source", name),
+				 errhint("The rows of that row stand behind FROM, as in: sum(quantity from %s.lines).", name),
+				 seg_rule_errposition(b->rule, node)));
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("source \"%s\" does not exist in population \"%s\"", name, b->population->name),

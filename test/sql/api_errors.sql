@@ -58,6 +58,8 @@ SELECT segments.create_segment('unbuilt', 'age = 3', build => false);
 SELECT segments.alter_segment('unbuilt', active => false);
 SELECT segments.create_segment('later', 'percentile(age) > 0.5');
 
+SELECT segments.create_segment('row of a row', 'exists(orders o where sum(o.lines.quantity) > 1)');
+
 -- Legal, but surprising
 UPDATE customer SET name = NULL WHERE id = 3;
 ANALYZE customer;
