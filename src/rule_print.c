@@ -255,10 +255,11 @@ print_aggregate(Printer *printer, const SegNode *node)
 	{
 		const SegNode *step = seg_node_child(rows, 0);
 
-		print_name(printer, measure, NAME_VALUE);
+		/* the source's name is the first part of the measure's */
 		if (printer->target == rows || printer->target == step ||
 			printer->target == seg_node_child(step, SEG_STEP_SOURCE))
 			printer->target_at = printer->out->len;
+		print_name(printer, measure, NAME_VALUE);
 		print_step_rest(printer, step);
 	}
 	else
