@@ -58,6 +58,21 @@ typedef enum SegKeyKind
 /* A range is covered with so many cells at most. */
 #define SEG_MAX_CELLS		20
 
+/* A local day is widened by so many days in UTC, which is more than zones can make a difference. */
+#define SEG_ZONE_DAYS		2
+
+/* How often a condition is expected to hold. */
+#define SEG_MASS_NUMBER		0.03
+#define SEG_MASS_HAS		0.04
+#define SEG_MASS_TEXT		0.05
+#define SEG_MASS_HALF_OPEN	0.30
+#define SEG_MASS_BOOL		0.40
+#define SEG_MASS_TIME		0.60
+#define SEG_MASS_PRESENT	0.90
+
+/* between two codes of SEG_KEY_NUMBER or SEG_KEY_DAY */
+extern double seg_range_mass(SegKeyKind kind, int low, int high);
+
 extern uint64 seg_key_path(uint64 parent, const char *part, Size len);
 extern uint64 seg_key_path_of(const SegNode *name);
 extern int64 seg_key(uint64 path, SegKeyKind kind, uint64 value);
@@ -65,6 +80,7 @@ extern uint64 seg_key_hash_text(const char *text, Size len);
 extern uint64 seg_key_hash_number(Numeric number);
 extern int	seg_number_code(Numeric number);
 extern int	seg_day_code(int64 day);
+extern int64 seg_day_of_moment(TimestampTz moment);	/* in UTC */
 extern uint64 seg_cell(int code, int level);
 
 /* The keys of a set of cells that covers low to high; keys has room for SEG_MAX_CELLS. */
@@ -75,6 +91,12 @@ extern const SegClock *seg_key_clock(void);
 
 /* keys has room for SEG_RULE_MAX_KEYS; returns how many there are */
 extern int	seg_rule_keys(const SegRule *rule, int64 *keys);
+
+/* A name without which the value is missing; NULL: none. */
+extern const SegNode *seg_strict_name(const SegNode *node);
+
+/* The source without rows of which a leaf, or its complement, does not hold; NULL: none. */
+extern const SegNode *seg_needed_source(const SegNode *leaf, bool negated);
 
 /* in order, none twice */
 extern int	seg_document_keys(const JsonbContainer *document, int64 **keys);

@@ -30,16 +30,6 @@
 
 #include "gin_rule.h"
 
-/* How often a condition is expected to hold. */
-#define MASS_NUMBER		0.03
-#define MASS_HAS		0.04
-#define MASS_TEXT		0.05
-#define MASS_HALF_OPEN	0.30
-#define MASS_BOOL		0.40
-#define MASS_TIME		0.60
-#define MASS_PRESENT	0.90
-
-#define ZONE_DAYS		2
 #define MAX_RANGES		32
 
 typedef struct Anchor
@@ -135,12 +125,7 @@ push_range(Filing *f, const Range *range)
 	}
 	memcpy(f->keys + f->n, keys, sizeof(int64) * anchor.n);
 	f->n += anchor.n;
-	if (low == 0 && high == last)
-		anchor.mass = number ? MASS_PRESENT : MASS_TIME;
-	else if (low == 0 || high == last)
-		anchor.mass = MASS_HALF_OPEN;
-	else
-		anchor.mass = Min(MASS_HALF_OPEN, number ? MASS_NUMBER + (high - low) / 160.0 : (high - low) / 3650.0);
+	anchor.mass = seg_range_mass(range->kind, low, high);
 	return anchor;
 }
 
@@ -184,7 +169,7 @@ literal_codes(const SegNode *literal, Range *range)
 			day = seg_node_int(literal);
 			break;
 		case SEG_NODE_MOMENT:
-			day = seg_node_moment(literal) / USECS_PER_DAY - (seg_node_moment(literal) < 0 ? 1 : 0);
+			day = seg_day_of_moment(seg_node_moment(literal));
 			break;
 		case SEG_NODE_CLOCK:
 		case SEG_NODE_AGO:
@@ -197,8 +182,8 @@ literal_codes(const SegNode *literal, Range *range)
 			return false;
 	}
 	range->kind = SEG_KEY_DAY;
-	range->low = seg_day_code(day - ZONE_DAYS);
-	range->high = seg_day_code(day + ZONE_DAYS);
+	range->low = seg_day_code(day - SEG_ZONE_DAYS);
+	range->high = seg_day_code(day + SEG_ZONE_DAYS);
 	return true;
 }
 
@@ -234,8 +219,8 @@ range_of_period(const SegNode *node, Range *range)
 		!seg_clock_period(seg_key_clock(), period, &span))
 		return false;
 	range->kind = SEG_KEY_DAY;
-	range->low = seg_day_code(span.start / USECS_PER_DAY - 1 - ZONE_DAYS);
-	range->high = seg_day_code(span.end / USECS_PER_DAY + ZONE_DAYS);
+	range->low = seg_day_code(seg_day_of_moment(span.start) - SEG_ZONE_DAYS);
+	range->high = seg_day_code(seg_day_of_moment(span.end) + SEG_ZONE_DAYS);
 	return true;
 }
 
@@ -293,8 +278,8 @@ range_in_gate(const SegNode *gate, uint32 i, Range *range)
 /* Leaves. */
 
 /* A name without which the value is missing; NULL: none. */
-static const SegNode *
-strict_name(const SegNode *node)
+const SegNode *
+seg_strict_name(const SegNode *node)
 {
 	const SegNode *name;
 
@@ -307,10 +292,10 @@ strict_name(const SegNode *node)
 		case SEG_NODE_SUBTRACT:
 		case SEG_NODE_MULTIPLY:
 		case SEG_NODE_DIVIDE:
-			name = strict_name(seg_node_child(node, 0));
-			return name != NULL ? name : strict_name(seg_node_child(node, 1));
+			name = seg_strict_name(seg_node_child(node, 0));
+			return name != NULL ? name : seg_strict_name(seg_node_child(node, 1));
 		case SEG_NODE_NEGATE:
-			return strict_name(seg_node_child(node, 0));
+			return seg_strict_name(seg_node_child(node, 0));
 		case SEG_NODE_FUNCTION:
 			switch ((SegFunction) node->op)
 			{
@@ -323,7 +308,7 @@ strict_name(const SegNode *node)
 				case SEG_FUNC_WEEKDAY:
 				case SEG_FUNC_HOUR:
 				case SEG_FUNC_DAYS:
-					return strict_name(seg_node_child(node, 0));
+					return seg_strict_name(seg_node_child(node, 0));
 				default:
 					return NULL;
 			}
@@ -335,7 +320,7 @@ strict_name(const SegNode *node)
 static Anchor
 push_strict_name(Filing *f, const SegNode *value)
 {
-	const SegNode *name = strict_name(value);
+	const SegNode *name = seg_strict_name(value);
 
 	return name == NULL ? unanchored : push_present(f, name);
 }
@@ -347,30 +332,28 @@ push_equal(Filing *f, const SegNode *name, const SegNode *literal)
 	Range		range = {.name = name};
 
 	if (literal->kind == SEG_NODE_BOOL)
-		return push_value(f, name, SEG_KEY_BOOL, literal->op != 0, MASS_BOOL);
+		return push_value(f, name, SEG_KEY_BOOL, literal->op != 0, SEG_MASS_BOOL);
 	if (literal->kind == SEG_NODE_TEXT && f->broad)
-		return push_value(f, name, SEG_KEY_IS_TEXT, 0, MASS_PRESENT);
+		return push_value(f, name, SEG_KEY_IS_TEXT, 0, SEG_MASS_PRESENT);
 	if (literal->kind == SEG_NODE_TEXT)
-		return push_value(f, name, SEG_KEY_TEXT, seg_key_hash_text(seg_node_text(literal), literal->len), MASS_TEXT);
+		return push_value(f, name, SEG_KEY_TEXT, seg_key_hash_text(seg_node_text(literal), literal->len), SEG_MASS_TEXT);
 	if (literal_codes(literal, &range))
 		return push_range(f, &range);
 	return push_present(f, name);
 }
 
-/* Rows: there are some. */
-static Anchor
-push_rows(Filing *f, const SegNode *rows)
+/* The source of rows that come from one. */
+static const SegNode *
+source_of(const SegNode *rows)
 {
 	const SegNode *source = seg_node_child(seg_node_child(rows, 0), SEG_STEP_SOURCE);
 
-	if (rows->nchild != 1 || source->op != 1)
-		return unanchored;
-	return push_value(f, source, SEG_KEY_IS_LIST, 0, MASS_PRESENT);
+	return rows->nchild == 1 && source->op == 1 ? source : NULL;
 }
 
 /* Where there are no rows, COUNT and SUM are 0 and the others are missing. */
-static Anchor
-anchor_of_aggregate(Filing *f, const SegNode *node, bool aggregate_first)
+static const SegNode *
+source_of_aggregate(const SegNode *node, bool aggregate_first)
 {
 	const SegNode *aggregate = seg_node_child(node, aggregate_first ? 0 : 1);
 	const SegNode *other = seg_node_child(node, aggregate_first ? 1 : 0);
@@ -380,15 +363,32 @@ anchor_of_aggregate(Filing *f, const SegNode *node, bool aggregate_first)
 	if (function == SEG_COUNT || function == SEG_COUNT_DISTINCT || function == SEG_SUM)
 	{
 		if (other->kind != SEG_NODE_NUMBER)
-			return unanchored;
+			return NULL;
 		order = -DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(seg_node_number(other)),
 												   NumericGetDatum(int64_to_numeric(0))));
 		order = aggregate_first ? order : -order;
 		if (node->op == SEG_EQ ? order == 0 : node->op == SEG_LT ? order < 0 : node->op == SEG_LE ? order <= 0 :
 			node->op == SEG_GT ? order > 0 : order >= 0)
-			return unanchored;
+			return NULL;
 	}
-	return push_rows(f, seg_node_child(aggregate, SEG_AGGREGATE_ROWS));
+	return source_of(seg_node_child(aggregate, SEG_AGGREGATE_ROWS));
+}
+
+/* The source without rows of which a leaf, or its complement, does not hold; NULL: none. */
+const SegNode *
+seg_needed_source(const SegNode *leaf, bool negated)
+{
+	if (leaf->kind == SEG_NODE_EVERY && negated)
+		return source_of(seg_node_child(leaf, 0));
+	if (leaf->kind == SEG_NODE_EXISTS && !negated)
+		return source_of(seg_node_child(leaf, 0));
+	if (leaf->kind != SEG_NODE_COMPARE || negated)
+		return NULL;
+	if (seg_node_child(leaf, 0)->kind == SEG_NODE_AGGREGATE)
+		return source_of_aggregate(leaf, true);
+	if (seg_node_child(leaf, 1)->kind == SEG_NODE_AGGREGATE)
+		return source_of_aggregate(leaf, false);
+	return NULL;
 }
 
 static Anchor
@@ -401,15 +401,11 @@ anchor_of_comparison(Filing *f, const SegNode *node)
 	Range		range;
 	Anchor		anchor;
 
-	if (left->kind == SEG_NODE_AGGREGATE)
-		return anchor_of_aggregate(f, node, true);
-	if (right->kind == SEG_NODE_AGGREGATE)
-		return anchor_of_aggregate(f, node, false);
 	if (name->kind == SEG_NODE_NAME && node->op == SEG_EQ &&
 		(other->kind == SEG_NODE_TEXT || other->kind == SEG_NODE_BOOL))
 		return push_equal(f, name, other);
 	if (name->kind == SEG_NODE_NAME && other->kind == SEG_NODE_TEXT)
-		return push_value(f, name, SEG_KEY_IS_TEXT, 0, MASS_PRESENT);
+		return push_value(f, name, SEG_KEY_IS_TEXT, 0, SEG_MASS_PRESENT);
 	if (range_of_comparison(node, &range))
 		return push_range(f, &range);
 	/* conditions are never missing */
@@ -444,16 +440,16 @@ push_has(Filing *f, const SegNode *name, const SegNode *literal)
 		{
 			case SEG_NODE_TEXT:
 				return push_value(f, name, SEG_KEY_HAS_TEXT,
-								  seg_key_hash_text(seg_node_text(literal), literal->len), MASS_HAS);
+								  seg_key_hash_text(seg_node_text(literal), literal->len), SEG_MASS_HAS);
 			case SEG_NODE_NUMBER:
 				return push_value(f, name, SEG_KEY_HAS_NUMBER,
-								  seg_key_hash_number(seg_node_number(literal)), MASS_HAS);
+								  seg_key_hash_number(seg_node_number(literal)), SEG_MASS_HAS);
 			case SEG_NODE_BOOL:
-				return push_value(f, name, SEG_KEY_HAS_BOOL, literal->op != 0, MASS_BOOL);
+				return push_value(f, name, SEG_KEY_HAS_BOOL, literal->op != 0, SEG_MASS_BOOL);
 			default:
 				break;
 		}
-	return push_value(f, name, SEG_KEY_IS_LIST, 0, MASS_PRESENT);
+	return push_value(f, name, SEG_KEY_IS_LIST, 0, SEG_MASS_PRESENT);
 }
 
 /* The rarest of several elements, all of which must be there. */
@@ -491,8 +487,6 @@ anchor_of_negated_leaf(Filing *f, const SegNode *node)
 		case SEG_NODE_IS_NULL:
 		case SEG_NODE_IS_EMPTY:
 			return push_strict_name(f, seg_node_child(node, 0));
-		case SEG_NODE_EVERY:
-			return push_rows(f, seg_node_child(node, 0));
 		default:
 			return unanchored;
 	}
@@ -507,7 +501,7 @@ anchor_of_leaf(Filing *f, const SegNode *node)
 	switch ((SegNodeKind) node->kind)
 	{
 		case SEG_NODE_NAME:
-			return push_value(f, node, SEG_KEY_BOOL, true, MASS_BOOL);
+			return push_value(f, node, SEG_KEY_BOOL, true, SEG_MASS_BOOL);
 		case SEG_NODE_COMPARE:
 			return anchor_of_comparison(f, node);
 		case SEG_NODE_IN:
@@ -523,7 +517,7 @@ anchor_of_leaf(Filing *f, const SegNode *node)
 		case SEG_NODE_ENDS:
 		case SEG_NODE_CONTAINS:
 			if (first->kind == SEG_NODE_NAME)
-				return push_value(f, first, SEG_KEY_IS_TEXT, 0, MASS_PRESENT);
+				return push_value(f, first, SEG_KEY_IS_TEXT, 0, SEG_MASS_PRESENT);
 			return push_strict_name(f, first);
 		case SEG_NODE_BETWEEN:
 		case SEG_NODE_WITHIN:
@@ -535,8 +529,6 @@ anchor_of_leaf(Filing *f, const SegNode *node)
 			if (first->kind == SEG_NODE_NAME && node->kind != SEG_NODE_BETWEEN)
 				return push_is_time(f, first);
 			return push_strict_name(f, first);
-		case SEG_NODE_EXISTS:
-			return push_rows(f, first);
 		default:
 			return unanchored;
 	}
@@ -588,6 +580,7 @@ static Anchor
 anchor_of(Filing *f, const SegNode *node, bool negated)
 {
 	Anchor		never = {.found = true};
+	const SegNode *source;
 
 	check_stack_depth();
 	CHECK_FOR_INTERRUPTS();
@@ -602,6 +595,9 @@ anchor_of(Filing *f, const SegNode *node, bool negated)
 		case SEG_NODE_BOOL:
 			return (node->op != 0) == negated ? never : unanchored;
 		default:
+			source = seg_needed_source(node, negated);
+			if (source != NULL)
+				return push_value(f, source, SEG_KEY_IS_LIST, 0, SEG_MASS_PRESENT);
 			return negated ? anchor_of_negated_leaf(f, node) : anchor_of_leaf(f, node);
 	}
 }

@@ -18,6 +18,7 @@
 #include "common/hashfn.h"
 #include "utils/datetime.h"
 #include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
 
 #include "gin_rule.h"
 #include "value.h"
@@ -101,6 +102,26 @@ seg_day_code(int64 day)
 	int64		code = day - (date2j(1900, 1, 1) - POSTGRES_EPOCH_JDATE);
 
 	return (int) Max(0, Min(code, SEG_DAY_CODES - 1));
+}
+
+int64
+seg_day_of_moment(TimestampTz moment)
+{
+	return moment / USECS_PER_DAY - (moment % USECS_PER_DAY < 0 ? 1 : 0);
+}
+
+double
+seg_range_mass(SegKeyKind kind, int low, int high)
+{
+	bool		number = kind == SEG_KEY_NUMBER;
+	int			last = (number ? SEG_NUMBER_CODES : SEG_DAY_CODES) - 1;
+
+	if (low == 0 && high == last)
+		return number ? SEG_MASS_PRESENT : SEG_MASS_TIME;
+	if (low == 0 || high == last)
+		return SEG_MASS_HALF_OPEN;
+	/* five doublings, or ten years, of whatever there is */
+	return Min(SEG_MASS_HALF_OPEN, number ? SEG_MASS_NUMBER + (high - low) / 160.0 : (high - low) / 3650.0);
 }
 
 uint64

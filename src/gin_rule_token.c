@@ -12,7 +12,6 @@
 
 #include "lib/qunique.h"
 #include "miscadmin.h"
-#include "utils/timestamp.h"
 
 #include "gin_rule.h"
 #include "json.h"
@@ -57,7 +56,7 @@ tokens_of_text(Tokens *t, uint64 path, const JsonbValue *json)
 	if (!seg_value_from_iso(&time, &text, seg_key_clock()))
 		return;
 	if (time.tag == SEG_V_MOMENT)
-		time.v.i = time.v.i / USECS_PER_DAY - (time.v.i % USECS_PER_DAY < 0 ? 1 : 0);
+		time.v.i = seg_day_of_moment(time.v.i);
 	add_cells(t, path, SEG_KEY_DAY, seg_day_code(time.v.i), SEG_DAY_LEVELS);
 }
 
