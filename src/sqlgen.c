@@ -45,8 +45,8 @@ seg_sql_alias(SegSql *g, const char *prefix)
 
 /*
  * For a text that is needed more than once in an expression.  A long one is given a name:
- * *sql becomes the name, and the expression is to be written as (SELECT expression
- * result).  Otherwise NULL.
+ * *sql becomes the name, and what is returned goes to seg_sql_with_let with the
+ * expression.  Otherwise NULL.
  */
 char *
 seg_sql_let(SegSql *g, char **sql)
@@ -57,9 +57,25 @@ seg_sql_let(SegSql *g, char **sql)
 	if (strlen(*sql) <= LONGEST_TWICE && strchr(*sql, '\n') == NULL)
 		return NULL;
 	alias = seg_sql_alias(g, "v");
-	from = psprintf(" FROM (VALUES (%s)) AS %s (x)", seg_sql_bare(*sql), alias);
+	/* OFFSET keeps the planner from writing it out again */
+	from = psprintf(" FROM (SELECT %s AS x OFFSET 0) AS %s", seg_sql_bare(*sql), alias);
 	*sql = psprintf("%s.x", alias);
 	return from;
+}
+
+/* What seg_sql_let has returned for two values. */
+char *
+seg_sql_lets(char *first, char *second)
+{
+	if (first == NULL || second == NULL)
+		return first ? first : second;
+	return psprintf("%s,%s", first, second + strlen(" FROM"));
+}
+
+char *
+seg_sql_with_let(const char *expression, const char *let)
+{
+	return let ? psprintf("(SELECT %s%s)", expression, let) : psprintf("(%s)", expression);
 }
 
 /*

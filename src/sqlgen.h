@@ -63,6 +63,8 @@ extern char *seg_sql_condition_value(SegSql *g, const SegExpr *expr);
 extern void seg_sql_newline(SegSql *g, StringInfo out);
 extern char *seg_sql_alias(SegSql *g, const char *prefix);
 extern char *seg_sql_let(SegSql *g, char **sql);
+extern char *seg_sql_lets(char *first, char *second);
+extern char *seg_sql_with_let(const char *expression, const char *let);
 extern char *seg_sql_bare(char *sql);
 extern char *seg_sql_literal(const char *text);
 extern char *seg_sql_relation(Oid relid);
@@ -76,7 +78,6 @@ extern void seg_sql_value(SegSql *g, const SegExpr *expr, SegSqlTerm *out);
 extern char *seg_sql_plain(SegSql *g, const SegTypeInfo *type, char *sql);
 extern char *seg_sql_expression(const char *expression);
 extern char *seg_sql_path(const SegColumn *column, char *sql);
-extern char *seg_sql_type_name(Oid typid);
 extern char *seg_sql_collation(Oid collation);
 
 /* sqlgen_math.c */
@@ -113,8 +114,8 @@ extern char *seg_sql_is_null(SegSql *g, const SegExpr *expr, bool negated);
 extern char *seg_sql_is_empty(SegSql *g, const SegExpr *expr);
 extern char *seg_sql_json_as(SegSql *g, const SegSqlTerm *term, SegType type);
 extern char *seg_sql_to_json(const SegSqlTerm *term);
-extern char *seg_sql_length(SegSql *g, const SegSqlTerm *term);
-extern char *seg_sql_lower(SegSql *g, const SegSqlTerm *term);
+extern char *seg_sql_length(SegSql *g, SegSqlTerm *term);
+extern char *seg_sql_lower(SegSql *g, SegSqlTerm *term);
 
 /* Types in groups. */
 static inline bool

@@ -83,10 +83,13 @@ seg_sql_json_as(SegSql *g, const SegSqlTerm *term, SegType type)
 	sql = psprintf(type == SEG_T_BOOL ? "CASE WHEN jsonb_typeof(%s) = 'boolean' THEN %s::boolean END" :
 				   type == SEG_T_TEXT ? "CASE WHEN jsonb_typeof(%s) = 'string' THEN %s #>> '{}' END" :
 				   "CASE WHEN jsonb_typeof(%s) = 'number' THEN %s::numeric END", seg_sql_bare(sql), sql);
-	return let ? psprintf("(SELECT %s%s)", sql, let) : psprintf("(%s)", sql);
+	return seg_sql_with_let(sql, let);
 }
 
-/* A value among json ones; json's own null is none. */
+/*
+ * A value among json ones; json's own null is none.  What json does not have, such as NaN or
+ * infinity, becomes a text there, unlike for the evaluator.
+ */
 char *
 seg_sql_to_json(const SegSqlTerm *term)
 {
@@ -209,15 +212,22 @@ compare_times(SegSql *g, SegSqlBeside beside, SegCompare op, const SegSqlTerm *a
 
 /* Two json values: of the same kind, or they do not compare. */
 static char *
-compare_json(SegSql *g, SegCompare op, const SegSqlTerm *a, const SegSqlTerm *b)
+compare_json(SegSql *g, SegCompare op, SegSqlTerm *a, SegSqlTerm *b)
 {
+	char	   *let = seg_sql_let(g, &a->sql);
+	char	   *sql;
+
+	let = seg_sql_lets(let, seg_sql_let(g, &b->sql));
 	if (op == SEG_EQ)
-		return psprintf("(%s = %s AND jsonb_typeof(%s) IN ('boolean', 'number', 'string'))", a->sql, b->sql, seg_sql_bare(a->sql));
-	return psprintf("(CASE jsonb_typeof(%s) WHEN 'boolean' THEN %s %s %s WHEN 'number' THEN %s %s %s WHEN 'string' THEN %s %s %s END)",
-					seg_sql_bare(a->sql),
-					seg_sql_json_as(g, a, SEG_T_BOOL), symbol(op), seg_sql_json_as(g, b, SEG_T_BOOL),
-					seg_sql_json_as(g, a, SEG_T_NUMERIC), symbol(op), seg_sql_json_as(g, b, SEG_T_NUMERIC),
-					seg_sql_json_as(g, a, SEG_T_TEXT), symbol(op), seg_sql_json_as(g, b, SEG_T_TEXT));
+		sql = psprintf("%s = %s AND jsonb_typeof(%s) IN ('boolean', 'number', 'string')", a->sql, b->sql,
+					   seg_sql_bare(a->sql));
+	else
+		sql = psprintf("CASE jsonb_typeof(%s) WHEN 'boolean' THEN %s %s %s WHEN 'number' THEN %s %s %s WHEN 'string' THEN %s %s %s END",
+					   seg_sql_bare(a->sql),
+					   seg_sql_json_as(g, a, SEG_T_BOOL), symbol(op), seg_sql_json_as(g, b, SEG_T_BOOL),
+					   seg_sql_json_as(g, a, SEG_T_NUMERIC), symbol(op), seg_sql_json_as(g, b, SEG_T_NUMERIC),
+					   seg_sql_json_as(g, a, SEG_T_TEXT), symbol(op), seg_sql_json_as(g, b, SEG_T_TEXT));
+	return seg_sql_with_let(sql, let);
 }
 
 /* Takes a json value for what the other side is; false if json has nothing like it. */
@@ -443,9 +453,10 @@ seg_sql_text_predicate(SegSql *g, const SegExpr *expr)
 }
 
 char *
-seg_sql_lower(SegSql *g, const SegSqlTerm *term)
+seg_sql_lower(SegSql *g, SegSqlTerm *term)
 {
 	SegSqlTerm	element;
+	char	   *let;
 	char	   *from;
 
 	switch (term->type.type)
@@ -454,11 +465,13 @@ seg_sql_lower(SegSql *g, const SegSqlTerm *term)
 			/* letters are all there is to be lowered in an array's text */
 			return psprintf("lower(%s::text)::text[]", term->sql);
 		case SEG_T_JSON:
+			let = seg_sql_let(g, &term->sql);
 			from = elements(g, term, &element);
-			return psprintf("(CASE jsonb_typeof(%s) WHEN 'string' THEN to_jsonb(lower(%s #>> '{}'))"
-							" WHEN 'array' THEN (SELECT coalesce(jsonb_agg("
-							"CASE WHEN jsonb_typeof(%s) = 'string' THEN to_jsonb(lower(%s #>> '{}')) ELSE %s END), '[]') %s) END)",
-							term->sql, term->sql, element.sql, element.sql, element.sql, from);
+			return seg_sql_with_let(psprintf("CASE jsonb_typeof(%s) WHEN 'string' THEN to_jsonb(lower(%s #>> '{}'))"
+											 " WHEN 'array' THEN (SELECT coalesce(jsonb_agg("
+											 "CASE WHEN jsonb_typeof(%s) = 'string' THEN to_jsonb(lower(%s #>> '{}')) ELSE %s END), '[]') %s) END",
+											 seg_sql_bare(term->sql), term->sql, element.sql, element.sql, element.sql, from),
+									let);
 		default:
 			return psprintf("lower(%s)", seg_sql_bare(term->sql));
 	}
@@ -476,15 +489,18 @@ count_elements(SegSql *g, const SegSqlTerm *list)
 
 /* Characters of a text, elements of a list. */
 char *
-seg_sql_length(SegSql *g, const SegSqlTerm *term)
+seg_sql_length(SegSql *g, SegSqlTerm *term)
 {
+	char	   *let;
+
 	switch (term->type.type)
 	{
 		case SEG_T_LIST:
 			return count_elements(g, term);
 		case SEG_T_JSON:
-			return psprintf("(CASE jsonb_typeof(%s) WHEN 'string' THEN length(%s #>> '{}') WHEN 'array' THEN %s END)",
-							seg_sql_bare(term->sql), term->sql, count_elements(g, term));
+			let = seg_sql_let(g, &term->sql);
+			return seg_sql_with_let(psprintf("CASE jsonb_typeof(%s) WHEN 'string' THEN length(%s #>> '{}') WHEN 'array' THEN %s END",
+											 seg_sql_bare(term->sql), term->sql, count_elements(g, term)), let);
 		default:
 			return psprintf("length(%s)", seg_sql_bare(term->sql));
 	}
@@ -514,9 +530,13 @@ seg_sql_is_empty(SegSql *g, const SegExpr *expr)
 
 	seg_sql_value(g, expr->args[0], &term);
 	if (is_json(&term))
-		return psprintf("CASE coalesce(jsonb_typeof(%s), 'null') WHEN 'null' THEN true"
-						" WHEN 'string' THEN length(%s #>> '{}') = 0 WHEN 'array' THEN %s = 0 END",
-						seg_sql_bare(term.sql), term.sql, count_elements(g, &term));
+	{
+		char	   *let = seg_sql_let(g, &term.sql);
+
+		return seg_sql_with_let(psprintf("CASE coalesce(jsonb_typeof(%s), 'null') WHEN 'null' THEN true"
+										 " WHEN 'string' THEN length(%s #>> '{}') = 0 WHEN 'array' THEN %s = 0 END",
+										 seg_sql_bare(term.sql), term.sql, count_elements(g, &term)), let);
+	}
 	if (term.type.type == SEG_T_LIST)
 		return psprintf("%s = 0", count_elements(g, &term));
 	return psprintf("coalesce(length(%s), 0) = 0", seg_sql_bare(term.sql));

@@ -53,7 +53,7 @@ seg_sql_days(SegSql *g, const SegSqlTerm *duration)
 	let = seg_sql_let(g, &sql);
 	sql = seg_sql_bare(sql);
 	sql = psprintf("extract(epoch FROM %s) / 86400 - extract(year FROM %s) * 5.25", sql, sql);
-	return let ? psprintf("(SELECT %s%s)", sql, let) : psprintf("(%s)", sql);
+	return seg_sql_with_let(sql, let);
 }
 
 static const char *
@@ -91,15 +91,6 @@ duration_scale(SegSql *g, SegNodeKind op, SegSqlTerm *duration, SegSqlTerm *fact
 						op == SEG_NODE_DIVIDE ? divisor(factor) : factor->sql);
 }
 
-/* A list of FROM for values that were given names one by one; either may be NULL. */
-static char *
-both_lets(char *first, char *second)
-{
-	if (first == NULL || second == NULL)
-		return first ? first : second;
-	return psprintf("%s,%s", first, second + strlen(" FROM"));
-}
-
 /*
  * A moment some time later or earlier.  Months and days are counted in the local
  * calendar, the rest in the time that passes.  Without months and days the calendar is not
@@ -121,12 +112,12 @@ moment_plus(SegSql *g, const SegSqlTerm *time, int sign, const SegSqlTerm *durat
 	else
 	{
 		let = seg_sql_let(g, &span);
-		let = both_lets(let, seg_sql_let(g, &moment));
+		let = seg_sql_lets(let, seg_sql_let(g, &moment));
 		span = seg_sql_bare(span);
 		out->sql = psprintf("CASE WHEN date_trunc('day', %s) = interval '0' THEN %s"
 							" ELSE (%s AT TIME ZONE %s %c date_trunc('day', %s)) AT TIME ZONE %s END %c (%s - date_trunc('day', %s))",
 							span, moment, moment, g->zone, symbol, span, g->zone, symbol, span, span);
-		out->sql = let ? psprintf("(SELECT %s%s)", out->sql, let) : psprintf("(%s)", out->sql);
+		out->sql = seg_sql_with_let(out->sql, let);
 	}
 }
 
@@ -164,8 +155,8 @@ moment_minus(SegSql *g, SegSqlTerm *a, SegSqlTerm *b, SegSqlTerm *out)
 							a->finite ? "" : psprintf("isfinite(%s)", seg_sql_bare(a->sql)),
 							a->finite || b->finite ? "" : " AND ",
 							b->finite ? "" : psprintf("isfinite(%s)", seg_sql_bare(b->sql)), out->sql);
-	let = both_lets(let_a, let_b);
-	out->sql = let ? psprintf("(SELECT %s%s)", out->sql, let) : psprintf("(%s)", out->sql);
+	let = seg_sql_lets(let_a, let_b);
+	out->sql = seg_sql_with_let(out->sql, let);
 }
 
 /* A json value is what the other side makes of it; two of them are numbers. */

@@ -22,8 +22,8 @@
 
 /* Names that mean the same under any search_path; those of pg_catalog do anyway. */
 
-char *
-seg_sql_type_name(Oid typid)
+static char *
+type_name(Oid typid)
 {
 	HeapTuple	tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(typid));
 	Oid			namespace;
@@ -168,7 +168,7 @@ other_literal(const SegExpr *expr)
 
 	getTypeOutputInfo(expr->type.other->typid, &output, &varlena);
 	return psprintf("%s::%s", seg_sql_literal(OidOutputFunctionCall(output, expr->constant.v.d)),
-					seg_sql_type_name(expr->type.other->typid));
+					type_name(expr->type.other->typid));
 }
 
 static void
@@ -252,7 +252,7 @@ calendar_function(SegSql *g, SegFunction function, SegSqlTerm *term, SegSqlTerm 
 		let = seg_sql_let(g, &term->sql);
 		out->sql = psprintf("CASE WHEN isfinite(%s) THEN %s END", seg_sql_bare(term->sql),
 							calendar(g, function, seg_sql_local(g, term), is_day));
-		out->sql = let ? psprintf("(SELECT %s%s)", out->sql, let) : psprintf("(%s)", out->sql);
+		out->sql = seg_sql_with_let(out->sql, let);
 	}
 	/* the hour of a day is 0 even where its midnight does not exist */
 	if (is_json && function == SEG_FUNC_HOUR)

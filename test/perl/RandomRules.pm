@@ -171,7 +171,9 @@ sub number
 		sub { not_on_documents('(' . number($depth - 1) . ' / ' . number($depth - 1) . ')') },
 		sub { '-(' . number($depth - 1) . ')' },
 		sub { 'abs(' . number($depth - 1) . ')' },
-		sub { 'coalesce(' . number($depth - 1) . ', ' . number(0) . ')' },
+		# not a column behind a json value: json has no NaN
+		sub { 'coalesce(' . number($depth - 1) . ', ' . number_literal() . ')' },
+		sub { 'coalesce(' . column_or('num', \&number_literal) . ', ' . column_or('float', \&number_literal) . ')' },
 		sub { pick(qw(age year month day weekday hour)) . '(' . time_value($depth - 1) . ')' },
 		sub { pick(qw(age year month day weekday hour)) . '(' . time_value($depth - 1) . ')' },
 		sub { 'days(' . span($depth - 1) . ')' },
@@ -296,6 +298,7 @@ sub aggregate
 	my ($name, $depth, $measure) = @_;
 	$name eq 'count distinct' and $measure = pick(\&number, \&text, \&time_value);
 	return number_literal() if @scopes > 3;
+	return short_aggregate($name, $depth) if defined $measure && $measure == \&number && @scopes == 1 && chance(0.3);
 	my ($rows, $measured) = rows($depth, $measure);
 	pop @scopes;
 	return "count($rows)" if !defined $measured;
@@ -303,6 +306,20 @@ sub aggregate
 	$document = 0 if defined $measure && $measure == \&time_value;
 	return "count(distinct $measured from $rows)" if $name eq 'count distinct';
 	return "$name($measured from $rows)";
+}
+
+# sum(orders.total within last 3 days where ...)
+sub short_aggregate
+{
+	my ($name, $depth) = @_;
+	my $source = pick(@sources);
+	my $text = ($name eq 'count distinct' ? 'count(distinct ' : "$name(") . "$source." . pick(@{ $columns{$source}{num} });
+	$row = 0;
+	push @scopes, { relation => $source };
+	$text .= ' ' . window($depth) if chance(0.5);
+	$text .= ' where ' . condition($depth - 1) if chance(0.5);
+	pop @scopes;
+	return "$text)";
 }
 
 sub quantifier

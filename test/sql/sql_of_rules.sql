@@ -85,6 +85,10 @@ SELECT show('sum(age from orders) > 100');
 -- Segments: an active one is its rule, the members of another are what they were.
 SELECT show('in segment ''adults'' and not in segment ''frozen''');
 
+-- What is needed more than once is written once, however deep a rule is.
+SELECT length(show(('seen' || repeat(' + span', 30) || ' > now')::segments.segment_rule)) < 10000;
+SELECT length(show((repeat('lower(', 10) || 'data.a' || repeat(')', 10) || ' = ''x''')::segments.segment_rule)) < 10000;
+
 -- Moments in json: nothing raises an error.
 SELECT value, segments.json_moment(to_jsonb(value), 'Europe/Berlin')
 FROM unnest(ARRAY['2024-05-30', '2024-02-29', '2023-02-29', '2024-13-01', '2024-04-31', '0000-01-01', '2024-5-30', '12024-05-30',
