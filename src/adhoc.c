@@ -24,6 +24,7 @@
 #include "utils/tuplestore.h"
 
 #include "define.h"
+#include "dictionary.h"
 #include "member_set.h"
 #include "pass.h"
 #include "read.h"
@@ -147,6 +148,8 @@ preview(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	(void) seg_pass_run(program, now_of_transaction(), DT_NOEND, NULL, emit_to_builder, builder);
 	set = seg_set_builder_finish(builder);
+	/* keys that were given numbers just now are not in the query's snapshot */
+	seg_define_push_snapshot();
 	max_rows = Min(max_rows, seg_set_cardinality(set));
 	members = palloc_extended(sizeof(Datum) * Max(max_rows, 1), MCXT_ALLOC_HUGE);
 	keys = palloc_extended(sizeof(Datum) * Max(max_rows, 1), MCXT_ALLOC_HUGE);
@@ -154,9 +157,10 @@ preview(PG_FUNCTION_ARGS)
 	while (n < max_rows && seg_set_next(&iter, &member))
 	{
 		members[n] = Int64GetDatum(member);
-		keys[n++] = CStringGetTextDatum(seg_read_key(program->population, member));
+		keys[n++] = CStringGetTextDatum(seg_dictionary_key(program->population, member));
 	}
 	put_rows((ReturnSetInfo *) fcinfo->resultinfo, program->population, n, members, keys);
+	seg_define_end();
 	return (Datum) 0;
 }
 

@@ -4,7 +4,7 @@
  *
  * Calendar steps are taken on the local wall clock (a Timestamp without zone) and the
  * result is brought back to a moment once, so that "3 months and 2 days ago" cannot stop
- * half way in an hour that daylight saving skips.  sqlgen.c writes the same in SQL:
+ * half way in an hour that daylight saving skips.  sqlgen_time.c writes the same in SQL:
  * ((x AT TIME ZONE z) - interval '3 months 2 days') AT TIME ZONE z.
  *
  * Copyright (c) 2026, the segments authors
@@ -165,11 +165,12 @@ seg_clock_add(const SegClock *clock, TimestampTz moment, const Interval *span, i
 	if (span->month != 0 || span->day != 0)
 	{
 		Timestamp	local;
-		int64		days = (int64) sign * span->day;
+		int64		days;
 
 		if (!local_of(clock, moment, &local) ||
 			!add_months(&local, (int64) sign * span->month) ||
-			pg_add_s64_overflow(local, days * USECS_PER_DAY, &local) ||
+			pg_mul_s64_overflow((int64) sign * span->day, USECS_PER_DAY, &days) ||
+			pg_add_s64_overflow(local, days, &local) ||
 			!IS_VALID_TIMESTAMP(local) ||
 			!seg_clock_from_local(clock, local, &moment))
 			return false;

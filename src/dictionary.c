@@ -48,6 +48,7 @@ fetched_keys(const SegPopulation *population)
 {
 	int			n = (int) SPI_processed;
 	Datum	   *keys = palloc(sizeof(Datum) * n);
+	ArrayType  *array;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -60,7 +61,9 @@ fetched_keys(const SegPopulation *population)
 					 errmsg("population \"%s\" has a row without a key", population->name),
 					 errdetail("Column \"%s\" is null.", population->key)));
 	}
-	return construct_array(keys, n, TEXTOID, -1, false, TYPALIGN_INT);
+	array = construct_array(keys, n, TEXTOID, -1, false, TYPALIGN_INT);
+	pfree(keys);
+	return array;
 }
 
 static void

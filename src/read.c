@@ -318,27 +318,6 @@ number_of(const SegPopulation *population, const char *key, int64 *member)
 	return found;
 }
 
-char *
-seg_read_key(const SegPopulation *population, int64 member)
-{
-	SegScan		scan;
-	ScanKeyData keys[2];
-	char	   *key = NULL;
-
-	if (!population->dictionary)
-		return psprintf(INT64_FORMAT, member);
-	seg_key_int4(&keys[0], SEG_COL_DICTIONARY_POPULATION, population->id);
-	seg_key_int8(&keys[1], SEG_COL_DICTIONARY_MEMBER, BTEqualStrategyNumber, member);
-	seg_scan_begin(&scan, "dictionary", "dictionary_pkey", 2, keys);
-	if (seg_scan_next(&scan))
-		key = seg_scan_text(&scan, SEG_COL_DICTIONARY_KEY);
-	seg_scan_end(&scan);
-	if (key == NULL)
-		elog(ERROR, "member " INT64_FORMAT " of population %d is missing in the dictionary", member,
-			 population->id);
-	return key;
-}
-
 static bool
 member_of_bigint(const SegPopulation *population, Datum key, int64 *member)
 {

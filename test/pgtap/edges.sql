@@ -1,14 +1,14 @@
 -- Edges that random rules have found: of calendars, of types, of a batch.
 BEGIN;
-SELECT plan(11);
+SELECT plan(12);
 CREATE SCHEMA edges;
 SET search_path = edges, public;
-CREATE TABLE person (id int PRIMARY KEY, at timestamptz, day date, balance numeric, tags text[], data jsonb);
+CREATE TABLE person (id int PRIMARY KEY, at timestamptz, day date, balance numeric, tags text[], data jsonb, span interval);
 INSERT INTO person VALUES
-	(1, '2024-03-31 00:30+00', '2024-11-02', 'NaN', '{A,b}', '{"list": ["A"], "none": null}'),
-	(2, '2024-03-31 01:30+00', '2024-11-03', 1, '{C,d}', '{"list": ["C"], "none": 7}'),
-	(3, '2024-03-30 23:30+00', '5874897-12-31', 2, '{E,f}', '{"list": ["E"]}'),
-	(4, NULL, '0044-03-15 BC', 3, NULL, NULL);
+	(1, '2024-03-31 00:30+00', '2024-11-02', 'NaN', '{A,b}', '{"list": ["A"], "none": null}', '300000000 days'),
+	(2, '2024-03-31 01:30+00', '2024-11-03', 1, '{C,d}', '{"list": ["C"], "none": 7}', '1 month 300000000 days'),
+	(3, '2024-03-30 23:30+00', '5874897-12-31', 2, '{E,f}', '{"list": ["E"]}', '1 day'),
+	(4, NULL, '0044-03-15 BC', 3, NULL, NULL, '1 day');
 SELECT segments.create_population('berlin', 'person', time_zone => 'Europe/Berlin');
 SELECT segments.create_population('havana', 'person', time_zone => 'America/Havana');
 
@@ -32,6 +32,7 @@ SELECT is(who('balance / 0 is null'), '1 2 3 4', 'a division by zero is missing,
 SELECT is(who('day - 2024-01-01 > 1000000 days'), '3', 'days subtract further than moments reach');
 SELECT is(who('year(day) = -44'), '4', 'years before Christ count as in PostgreSQL');
 SELECT is(who('lower(tags) has all (''a'', ''b'') or lower(data.list) has ''c'''), '1 2', 'lists made for one row outlive the next');
+SELECT is(who('at + span is null and at - span is null'), '1 2 4', 'a moment that is out of range is missing, however far');
 SELECT is(who('coalesce(data.none, 5) = 5'), '1 3 4', 'null in json is missing');
 
 SELECT * FROM finish();

@@ -3,7 +3,7 @@
 \set QUIET on
 SET client_min_messages = warning;
 BEGIN;
-SELECT plan(168);
+SELECT plan(169);
 CREATE SCHEMA seg_read;
 SET search_path = seg_read, public, segments;
 
@@ -140,6 +140,8 @@ SELECT is((SELECT built_at FROM segments.overview WHERE segment = 'recent'), '20
 -- New rows come with the next refresh.
 INSERT INTO by_uuid VALUES ('00000000-0000-0000-0000-000000000000', 20001, true, true);
 SELECT is(segments.is_member('rare', '00000000-0000-0000-0000-000000000000'::uuid, 'by_uuid'), false, 'a new key is not known yet');
+SELECT results_eq($$SELECT key, profile FROM segments.preview('n = 20001', 'by_uuid')$$,
+	$$SELECT id::text, to_jsonb(p) FROM by_uuid p WHERE n = 20001$$, 'a preview gives it a number, and shows it');
 SELECT lives_ok($$SELECT segments.refresh('by_uuid')$$, 'refreshed');
 SELECT is(segments.is_member('rare', '00000000-0000-0000-0000-000000000000'::uuid, 'by_uuid'), true, 'and there it is');
 
