@@ -3,7 +3,7 @@
  *		Comparisons and other tests of one vector against what is the same for all.
  *
  * On a vector of ints every comparison with a constant, every window and every period
- * is one range test; sqlgen.c and value.c say the same of single values.  Texts that
+ * is one range test; value.c and eval_span.c say the same of single values.  Texts that
  * are compared with literals by their bytes are looked up in the family of all literals that
  * some rule compares them with, once for all of those rules.
  *

@@ -104,9 +104,6 @@ extern SegExpr *seg_bind_value(SegBinder *b, const SegNode *node);
 extern SegExpr *seg_bind_as(SegBinder *b, SegExpr *literal, const SegTypeInfo *target, const SegNode *node);
 extern SegExpr *seg_bind_fold_case(SegBinder *b, SegExpr *expr);
 extern const char *seg_bind_type_name(const SegTypeInfo *type);
-extern bool seg_type_is_number(const SegTypeInfo *type);
-extern bool seg_type_is_time(const SegTypeInfo *type);
-extern bool seg_type_is_citext(const SegTypeInfo *type);
 
 /* bind_condition.c */
 extern SegExpr *seg_bind_condition(SegBinder *b, const SegNode *node);

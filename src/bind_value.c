@@ -14,24 +14,6 @@
 
 #include "bind.h"
 
-bool
-seg_type_is_number(const SegTypeInfo *type)
-{
-	return type->type == SEG_T_INT || type->type == SEG_T_NUMERIC || type->type == SEG_T_FLOAT;
-}
-
-bool
-seg_type_is_time(const SegTypeInfo *type)
-{
-	return type->type == SEG_T_DAY || type->type == SEG_T_MOMENT;
-}
-
-bool
-seg_type_is_citext(const SegTypeInfo *type)
-{
-	return type->type == SEG_T_TEXT && type->other != NULL && type->other->is_citext;
-}
-
 /* A type's name for a message. */
 const char *
 seg_bind_type_name(const SegTypeInfo *type)

@@ -46,19 +46,12 @@ seg_folds_begin(const SegProgram *program)
 	return states;
 }
 
-static bool
-is_summable(const SegValue *value)
-{
-	return value->tag == SEG_V_INT || value->tag == SEG_V_NUMERIC ||
-		value->tag == SEG_V_FLOAT || value->tag == SEG_V_DURATION;
-}
-
 static void
 add_to_sum(SegEval *e, SegAccumulator *acc, const SegFoldItem *item, const SegValue *value)
 {
 	SegValue	sum;
 
-	if (!is_summable(value))
+	if (!seg_value_is_number(value) && value->tag != SEG_V_DURATION)
 		return;
 	acc->count++;
 	if (acc->count == 1)

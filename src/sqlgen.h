@@ -117,17 +117,4 @@ extern char *seg_sql_to_json(const SegSqlTerm *term);
 extern char *seg_sql_length(SegSql *g, SegSqlTerm *term);
 extern char *seg_sql_lower(SegSql *g, SegSqlTerm *term);
 
-/* Types in groups. */
-static inline bool
-seg_sql_is_number(const SegSqlTerm *term)
-{
-	return term->type.type == SEG_T_INT || term->type.type == SEG_T_NUMERIC || term->type.type == SEG_T_FLOAT;
-}
-
-static inline bool
-seg_sql_is_time(const SegSqlTerm *term)
-{
-	return term->type.type == SEG_T_DAY || term->type.type == SEG_T_MOMENT;
-}
-
 #endif							/* SEG_SQLGEN_H */

@@ -104,7 +104,7 @@ seg_sql_to_json(const SegSqlTerm *term)
 static bool
 same_kind(const SegSqlTerm *a, const SegSqlTerm *b)
 {
-	return a->type.type == b->type.type || (seg_sql_is_number(a) && seg_sql_is_number(b));
+	return a->type.type == b->type.type || (seg_type_is_number(&a->type) && seg_type_is_number(&b->type));
 }
 
 /* COLLATE where the two sides alone would not come to the collation that is wanted. */
@@ -153,7 +153,7 @@ json_literal(const SegSqlTerm *term)
 
 	if (term->constant == NULL)
 		return NULL;
-	if (seg_sql_is_number(term) || term->type.type == SEG_T_BOOL)
+	if (seg_type_is_number(&term->type) || term->type.type == SEG_T_BOOL)
 		return psprintf("'%s'::jsonb", seg_sql_bare(term->sql));
 	if (term->type.type != SEG_T_TEXT)
 		return NULL;
@@ -236,14 +236,14 @@ take_json_as(SegSql *g, SegSqlTerm *json, const SegSqlTerm *other)
 {
 	SegSqlTerm	taken = {.finite = true};
 
-	if (seg_sql_is_time(other))
+	if (seg_type_is_time(&other->type))
 	{
 		taken.type.type = SEG_T_MOMENT;
 		taken.sql = seg_sql_moment(g, json);
 	}
-	else if (seg_sql_is_number(other) || other->type.type == SEG_T_TEXT || other->type.type == SEG_T_BOOL)
+	else if (seg_type_is_number(&other->type) || other->type.type == SEG_T_TEXT || other->type.type == SEG_T_BOOL)
 	{
-		taken.type.type = seg_sql_is_number(other) ? SEG_T_NUMERIC : other->type.type;
+		taken.type.type = seg_type_is_number(&other->type) ? SEG_T_NUMERIC : other->type.type;
 		taken.sql = seg_sql_json_as(g, json, taken.type.type);
 	}
 	else
@@ -266,7 +266,7 @@ seg_sql_compare(SegSql *g, SegSqlBeside beside, SegCompare op, const SegSqlTerm 
 		return compare_json(g, op, &a, &b);
 	if ((is_json(&a) && !take_json_as(g, &a, &b)) || (is_json(&b) && !take_json_as(g, &b, &a)))
 		return "false";
-	if (seg_sql_is_time(&a) && seg_sql_is_time(&b))
+	if (seg_type_is_time(&a.type) && seg_type_is_time(&b.type))
 		return compare_times(g, beside, op, &a, &b);
 	if (!same_kind(&a, &b))
 		return "false";

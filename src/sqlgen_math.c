@@ -163,7 +163,7 @@ moment_minus(SegSql *g, SegSqlTerm *a, SegSqlTerm *b, SegSqlTerm *out)
 static bool
 is_timelike(const SegSqlTerm *term)
 {
-	return seg_sql_is_time(term) || term->type.type == SEG_T_JSON;
+	return seg_type_is_time(&term->type) || term->type.type == SEG_T_JSON;
 }
 
 void
@@ -184,7 +184,7 @@ seg_sql_arith(SegSql *g, SegNodeKind op, SegSqlTerm *a, SegSqlTerm *b, SegSqlTer
 		moment_plus(g, a, sign, b, out);
 	else if (duration_a)
 		moment_plus(g, b, sign, a, out);
-	else if (is_timelike(a) && is_timelike(b) && (seg_sql_is_time(a) || seg_sql_is_time(b)))
+	else if (is_timelike(a) && is_timelike(b) && (seg_type_is_time(&a->type) || seg_type_is_time(&b->type)))
 		moment_minus(g, a, b, out);
 	else
 		number_arith(g, op, a, b, out);

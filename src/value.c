@@ -2,7 +2,7 @@
  * value.c
  *		Values: from Datums, json and literals; how two of them compare.
  *
- * sqlgen.c writes the same comparisons in SQL; the two must agree.
+ * sqlgen_compare.c writes the same comparisons in SQL; the two must agree.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -547,18 +547,6 @@ seg_value_day(const SegValue *value, const SegClock *clock, DateADT *day)
 	}
 }
 
-static inline bool
-is_number(const SegValue *value)
-{
-	return value->tag == SEG_V_INT || value->tag == SEG_V_NUMERIC || value->tag == SEG_V_FLOAT;
-}
-
-static inline bool
-is_time(const SegValue *value)
-{
-	return value->tag == SEG_V_MOMENT || value->tag == SEG_V_DAY || value->tag == SEG_V_WHOLE_DAY;
-}
-
 #define THREE_WAY(a, b) ((a) < (b) ? -1 : (a) > (b) ? 1 : 0)
 
 static int
@@ -628,16 +616,16 @@ seg_value_compare(const SegValue *a, const SegValue *b, const SegCompareHow *how
 {
 	SegValue	parsed;
 
-	if (is_number(a) && is_number(b))
+	if (seg_value_is_number(a) && seg_value_is_number(b))
 	{
 		*result = compare_numbers(a, b);
 		return true;
 	}
-	if (is_time(a) && is_time(b))
+	if (seg_value_is_time(a) && seg_value_is_time(b))
 		return compare_times(a, b, how->clock, result);
-	if (a->tag == SEG_V_TEXT && is_time(b))
+	if (a->tag == SEG_V_TEXT && seg_value_is_time(b))
 		return seg_value_from_iso(&parsed, a, how->clock) && compare_times(&parsed, b, how->clock, result);
-	if (is_time(a) && b->tag == SEG_V_TEXT)
+	if (seg_value_is_time(a) && b->tag == SEG_V_TEXT)
 		return seg_value_from_iso(&parsed, b, how->clock) && compare_times(a, &parsed, how->clock, result);
 	if (a->tag != b->tag)
 		return false;
@@ -702,7 +690,7 @@ seg_value_order(const SegValue *a, const SegValue *b, const SegCompareHow *how)
 {
 	int			result;
 
-	if (a->tag == b->tag || (is_number(a) && is_number(b)) || (is_time(a) && is_time(b)))
+	if (a->tag == b->tag || (seg_value_is_number(a) && seg_value_is_number(b)) || (seg_value_is_time(a) && seg_value_is_time(b)))
 	{
 		if (seg_value_compare(a, b, how, &result))
 			return result;

@@ -65,6 +65,26 @@ typedef struct SegTypeInfo
 	SegOtherType *other;		/* of SEG_T_OTHER and lists of it */
 } SegTypeInfo;
 
+/* Types in groups. */
+
+static inline bool
+seg_type_is_number(const SegTypeInfo *type)
+{
+	return type->type == SEG_T_INT || type->type == SEG_T_NUMERIC || type->type == SEG_T_FLOAT;
+}
+
+static inline bool
+seg_type_is_time(const SegTypeInfo *type)
+{
+	return type->type == SEG_T_DAY || type->type == SEG_T_MOMENT;
+}
+
+static inline bool
+seg_type_is_citext(const SegTypeInfo *type)
+{
+	return type->type == SEG_T_TEXT && type->other != NULL && type->other->is_citext;
+}
+
 typedef enum SegTag
 {
 	SEG_V_MISSING,
@@ -108,6 +128,26 @@ struct SegList
 	int			nelems;
 	SegValue	elems[FLEXIBLE_ARRAY_MEMBER];	/* no missing ones among them */
 };
+
+/* Values in groups. */
+
+static inline bool
+seg_value_is_number(const SegValue *value)
+{
+	return value->tag == SEG_V_INT || value->tag == SEG_V_NUMERIC || value->tag == SEG_V_FLOAT;
+}
+
+static inline bool
+seg_value_is_day(const SegValue *value)
+{
+	return value->tag == SEG_V_DAY || value->tag == SEG_V_WHOLE_DAY;
+}
+
+static inline bool
+seg_value_is_time(const SegValue *value)
+{
+	return value->tag == SEG_V_MOMENT || seg_value_is_day(value);
+}
 
 /* Making values. */
 extern void seg_type_lookup(SegTypeInfo *info, Oid typid, Oid collation);

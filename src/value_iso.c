@@ -2,6 +2,8 @@
  * value_iso.c
  *		ISO 8601 texts, as documents hold days and moments.
  *
+ * json_moment() in sql/55-sql.sql reads the same texts in SQL; the two must agree.
+ *
  * Copyright (c) 2026, the segments authors
  */
 #include "postgres.h"

@@ -164,12 +164,6 @@ duration_scale(SegValue *out, const Interval *a, double factor, bool divide)
 														IntervalPGetDatum(a), Float8GetDatum(factor)));
 }
 
-static inline bool
-is_number(const SegValue *value)
-{
-	return value->tag == SEG_V_INT || value->tag == SEG_V_NUMERIC || value->tag == SEG_V_FLOAT;
-}
-
 static void
 moment_plus(SegValue *out, const SegValue *time, const Interval *span, int sign, const SegClock *clock)
 {
@@ -188,13 +182,11 @@ moment_plus(SegValue *out, const SegValue *time, const Interval *span, int sign,
 static void
 moment_minus(SegValue *out, const SegValue *a, const SegValue *b, const SegClock *clock)
 {
-	bool		day_a = a->tag == SEG_V_DAY || a->tag == SEG_V_WHOLE_DAY;
-	bool		day_b = b->tag == SEG_V_DAY || b->tag == SEG_V_WHOLE_DAY;
 	TimestampTz x;
 	TimestampTz y;
 	int64		time;
 
-	if (day_a && day_b)
+	if (seg_value_is_day(a) && seg_value_is_day(b))
 	{
 		/* days reach further than moments do */
 		if (DATE_NOT_FINITE((DateADT) a->v.i) || DATE_NOT_FINITE((DateADT) b->v.i))
@@ -221,13 +213,13 @@ seg_value_arith(SegValue *out, SegNodeKind op, const SegValue *a, const SegValue
 	int			sign = op == SEG_NODE_SUBTRACT ? -1 : 1;
 	bool		additive = op == SEG_NODE_ADD || op == SEG_NODE_SUBTRACT;
 
-	if (is_number(a) && is_number(b))
+	if (seg_value_is_number(a) && seg_value_is_number(b))
 		number_arith(out, op, a, b);
 	else if (a->tag == SEG_V_DURATION && b->tag == SEG_V_DURATION && additive)
 		duration_add(out, a->v.span, b->v.span, sign);
-	else if (a->tag == SEG_V_DURATION && is_number(b) && !additive)
+	else if (a->tag == SEG_V_DURATION && seg_value_is_number(b) && !additive)
 		duration_scale(out, a->v.span, seg_value_double(b), op == SEG_NODE_DIVIDE);
-	else if (is_number(a) && b->tag == SEG_V_DURATION && op == SEG_NODE_MULTIPLY)
+	else if (seg_value_is_number(a) && b->tag == SEG_V_DURATION && op == SEG_NODE_MULTIPLY)
 		duration_scale(out, b->v.span, seg_value_double(a), false);
 	else if (b->tag == SEG_V_DURATION && additive)
 		moment_plus(out, a, b->v.span, sign, clock);
@@ -252,7 +244,7 @@ seg_value_negate(SegValue *out, const SegValue *a)
 		out->tag = SEG_V_FLOAT;
 		out->v.f = -a->v.f;
 	}
-	else if (is_number(a))
+	else if (seg_value_is_number(a))
 		number_arith(out, SEG_NODE_SUBTRACT, &zero, a);
 	else
 		seg_value_missing(out);
@@ -272,7 +264,7 @@ value_abs(SegValue *out, const SegValue *a)
 	SegCompareHow how = {0};
 	int			result;
 
-	if (!is_number(a) || !seg_value_compare(a, &zero, &how, &result))
+	if (!seg_value_is_number(a) || !seg_value_compare(a, &zero, &how, &result))
 		seg_value_missing(out);
 	else if (result < 0)
 		seg_value_negate(out, a);
@@ -306,7 +298,7 @@ value_hour(SegValue *out, const SegValue *a, const SegClock *clock)
 	fsec_t		fsec;
 
 	/* a day's hour is 0, whether or not its midnight exists */
-	if (a->tag == SEG_V_DAY || a->tag == SEG_V_WHOLE_DAY)
+	if (seg_value_is_day(a))
 		int_result(out, 0);
 	else if (!seg_value_moment(a, clock, &moment) || !seg_clock_to_local(clock, moment, &tm, &fsec))
 		seg_value_missing(out);
