@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # oracle.t: random rules over random tables. A pass over the tables, the query that
 # segments.sql() writes, a document with everything about a member, and the member's row
-# where that is enough, have to agree on who fulfils a rule. One pass for all rules has to
+# where that is enough, have to agree on who fulfils a rule, and so have the indexes of
+# documents and of rules. One pass for all rules has to
 # come to the same members. not (rule) has to be the exact complement, and what is
 # printed the same rule again.
 #
@@ -67,8 +68,10 @@ SQL
 my $prepare = <<'SQL';
 CREATE EXTENSION segments;
 CREATE EXTENSION citext SCHEMA public;
-CREATE TABLE public.rule (id int PRIMARY KEY, rule text, documents bool, rows bool);
+CREATE TABLE public.rule (id int PRIMARY KEY, rule text, documents bool, rows bool, parsed segments.segment_rule);
+CREATE INDEX ON public.rule USING gin (parsed);
 CREATE TABLE public.document (key text, document jsonb);
+CREATE INDEX ON public.document USING gin (document segments.segment_profile_ops);
 CREATE TABLE public.fulfils (id int, keys text[]);
 CREATE TABLE public.result (id int, problem text, members int, detail text);
 
@@ -164,6 +167,30 @@ BEGIN
 	END LOOP;
 END $$;
 
+-- Rules found by a document through their index, and documents by a rule through theirs.
+CREATE PROCEDURE public.compare_indexes() LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_indexscan = off AS $$
+DECLARE
+	r record;
+	found text[];
+BEGIN
+	UPDATE public.rule SET parsed = rule.rule::segments.segment_rule
+	FROM public.fulfils f WHERE f.id = rule.id AND documents;
+	FOR r IN SELECT * FROM public.fulfils f JOIN public.rule USING (id) WHERE documents LOOP
+		found = ARRAY(SELECT d.key FROM public.document d WHERE d.document OPERATOR(segments.<@) r.parsed ORDER BY d.key COLLATE "C");
+		IF found <> r.keys THEN
+			INSERT INTO public.result VALUES (r.id, 'index of documents: ' || public.difference(r.keys, found));
+		END IF;
+	END LOOP;
+	FOR r IN SELECT * FROM public.document LOOP
+		INSERT INTO public.result
+		SELECT id, 'index of rules: ' || CASE WHEN a.id IS NULL THEN 'wrong' ELSE 'missing' END
+		FROM (SELECT f.id FROM public.fulfils f JOIN public.rule USING (id) WHERE documents AND r.key = ANY (keys)) AS a
+			FULL JOIN (SELECT id FROM public.rule WHERE parsed OPERATOR(segments.@>) r.document) AS b USING (id)
+		WHERE a.id IS NULL OR b.id IS NULL;
+	END LOOP;
+END $$;
+
 -- All rules as segments, in one pass that shares what they have in common.
 CREATE PROCEDURE public.compare_together(population text, as_of timestamptz) LANGUAGE plpgsql AS $$
 DECLARE
@@ -238,6 +265,7 @@ sub compare_population
 	$script .= "BEGIN;\n";
 	$script .= "CALL public.compare('$population->{name}', $population->{as_of});\n";
 	$script .= "CALL public.compare_together('$population->{name}', $population->{as_of});\n";
+	$script .= "CALL public.compare_indexes();\n" if $population->{documents};
 	$script .= "COMMIT;\n";
 	$script .= "SELECT id, problem, members, replace(detail, E'\\n', ' ') FROM public.result;\n";
 	foreach (split /\n/, psql($script))
