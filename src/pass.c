@@ -260,17 +260,13 @@ evaluate_partition(Pass *pass)
 }
 
 static void
-evaluate(Pass *pass, TimestampTz now)
+evaluate(Pass *pass)
 {
-	SegReader	reader = {.arg = pass,.column = get_column,.rows = get_rows,.member_of = is_member_of};
-
 	seg_user_become_owner(&pass->user, pass->program->population);
-	pass->eval = seg_eval_begin(pass->program, &reader, now);
 	pass->batch = seg_batch_begin(pass->program, pass->eval, pass->reading->layouts);
 	while (seg_partitions_next(pass->reading->partitions, &pass->partition))
 		evaluate_partition(pass);
 	hand_out(pass);
-	seg_eval_end(pass->eval);
 	seg_user_restore(&pass->user);
 	seg_partitions_free(pass->reading->partitions);
 }
@@ -290,13 +286,15 @@ push_snapshot(const SegProgram *program, const SegMemberSet *only)
 }
 
 static void
-init_pass(Pass *pass, const SegProgram *program)
+init_pass(Pass *pass, const SegProgram *program, TimestampTz now)
 {
+	SegReader	reader = {.arg = pass,.column = get_column,.rows = get_rows,.member_of = is_member_of};
 	int			nrelations = list_length(program->relations);
 
 	memset(pass, 0, sizeof(Pass));
 	pass->program = program;
 	pass->context = CurrentMemoryContext;
+	pass->eval = seg_eval_begin(program, &reader, now);
 	pass->next = palloc0(sizeof(Size) * nrelations);
 	pass->rows = palloc0(sizeof(SegRow **) * nrelations);
 	pass->nrows = palloc0(sizeof(Size) * nrelations);
@@ -314,13 +312,14 @@ seg_pass_run(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
 	Pass		pass;
 
 	MemoryContextSwitchTo(context);
-	init_pass(&pass, program);
+	init_pass(&pass, program, now);
 	pass.caller = caller;
 	pass.emit = emit;
 	pass.arg = arg;
 	push_snapshot(program, only);
-	pass.reading = seg_pass_read(program, now, hide_from, only);
-	evaluate(&pass, now);
+	pass.reading = seg_pass_read(program, pass.eval, hide_from, only);
+	evaluate(&pass);
+	seg_eval_end(pass.eval);
 	PopActiveSnapshot();
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

@@ -21,6 +21,7 @@
 #include "utils/plancache.h"
 
 #include "pass_read.h"
+#include "pass_read_window.h"
 
 /* Up to so many members the queries look for them; beyond, they read all. */
 #define MOST_LOOKED_FOR 65536
@@ -106,8 +107,8 @@ is_hidden(const Receiver *r, const TupleTableSlot *slot)
 	if (column < 0 || TIMESTAMP_IS_NOEND(reading->hide_from))
 		return false;
 	seg_value_from_datum(&value, &r->layout->columns[column].type, slot->tts_values[column + 1],
-						 slot->tts_isnull[column + 1], &reading->clock);
-	return seg_value_moment(&value, &reading->clock, &moment) && moment >= reading->hide_from;
+						 slot->tts_isnull[column + 1], seg_eval_clock(reading->eval));
+	return seg_value_moment(&value, seg_eval_clock(reading->eval), &moment) && moment >= reading->hide_from;
 }
 
 /* The value as it will stand in the row, from at on. */
@@ -276,7 +277,8 @@ plan_reading(const SegReading *reading, int relation)
 {
 	bool		looks = looks_for_members(reading);
 	Oid			argtypes[] = {INT8ARRAYOID};
-	char	   *query = seg_sql_read(reading->program, relation, looks ? "$1" : NULL);
+	SegSpan		window = seg_pass_read_window(reading->eval, relation);
+	char	   *query = seg_sql_read(reading->program, relation, looks ? "$1" : NULL, window);
 	SPIPlanPtr	plan = SPI_prepare_cursor(query, looks ? 1 : 0, argtypes, CURSOR_OPT_PARALLEL_OK);
 
 	if (plan == NULL)
@@ -320,7 +322,7 @@ read_relations(SegReading *reading, SPIPlanPtr *plans, int n)
 }
 
 SegReading *
-seg_pass_read(const SegProgram *program, TimestampTz now, TimestampTz hide_from, const SegMemberSet *only)
+seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from, const SegMemberSet *only)
 {
 	MemoryContext context = CurrentMemoryContext;
 	SegReading *reading = palloc0(sizeof(SegReading));
@@ -330,11 +332,11 @@ seg_pass_read(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
 	SegUser		user;
 
 	reading->program = program;
+	reading->eval = eval;
 	reading->hide_from = hide_from;
 	reading->only = only;
 	reading->layouts = palloc0(sizeof(SegLayout) * n);
 	reading->row_context = AllocSetContextCreate(context, "segments row", ALLOCSET_DEFAULT_SIZES);
-	seg_clock_set(&reading->clock, now, program->zone);
 	for (int i = 0; i < n; i++)
 		init_layout(&reading->layouts[i], list_nth(program->relations, i));
 

@@ -40,7 +40,7 @@ typedef struct SegLayout
 typedef struct SegReading
 {
 	const SegProgram *program;
-	SegClock	clock;
+	SegEval    *eval;
 	TimestampTz hide_from;		/* rows of sources from this moment on do not exist */
 	const SegMemberSet *only;	/* rows of other members do not matter; or NULL */
 	SegLayout  *layouts;		/* by relation */
@@ -48,8 +48,11 @@ typedef struct SegReading
 	MemoryContext row_context;	/* for what is taken out of TOAST */
 } SegReading;
 
-/* Reads all relations of the program with the active snapshot, each once, as the owner. */
-extern SegReading *seg_pass_read(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
+/*
+ * Reads all relations of the program with the active snapshot, each once, as the owner.  The
+ * eval knows the moment of the run.
+ */
+extern SegReading *seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from,
 								 const SegMemberSet *only);
 
 /* Where the parts of a row are. */

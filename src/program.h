@@ -217,8 +217,9 @@ extern char *seg_sql_rule(const SegProgram *program, int rule, const TimestampTz
  * The reading query of a relation, for a pass: (member bigint, column ...) of every row, columns
  * in the order of the relation, each in its base type (json ones as jsonb, at the end
  * of their path).  members: NULL, or the text of an SQL expression of type bigint[] to
- * which the member numbers are restricted.
+ * which the member numbers are restricted.  window: of a source, the moments outside of
+ * which no rows are wanted; the query may give some of them.  Infinite bounds mean all rows.
  */
-extern char *seg_sql_read(const SegProgram *program, int relation, const char *members);
+extern char *seg_sql_read(const SegProgram *program, int relation, const char *members, SegSpan window);
 
 #endif							/* SEG_PROGRAM_H */

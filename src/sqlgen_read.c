@@ -10,6 +10,7 @@
  *			JOIN shop.orders AS s2 ON s2.id = s1.order_id
  *			LEFT JOIN shop.products AS l1 ON l1.id = s1.product_id
  *		WHERE s2.customer_id IS NOT NULL
+ *			AND s2.ordered_at >= timestamptz '...' AND s2.ordered_at < timestamptz '...'
  *
  * The population itself is not needed for that: its key is what the topmost source refers
  * to.  A dictionary is joined where members are numbers given to keys.
@@ -23,6 +24,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/date.h"
 
 #include "sqlgen.h"
 
@@ -123,12 +125,68 @@ from_source(ReadQuery *q, int source)
 	q->key = seg_sql_qualified(aliases[source], sources[source].key);
 }
 
+/* A bound of a local column, a day further out: local time jumps, and may stand still or come twice. */
+static char *
+local_bound(const SegProgram *program, TimestampTz moment, int further)
+{
+	SegClock	clock = {.zone = program->zone};
+	DateADT		day;
+
+	if (TIMESTAMP_NOT_FINITE(moment) || !seg_clock_day_of(&clock, moment, &day) || !IS_VALID_DATE(day + further))
+		return NULL;
+	return psprintf("date '%s'", seg_sql_day_text(day + further));
+}
+
+/* The condition that a row lies in the window, in a form that an index can be asked. */
+static void
+append_window(ReadQuery *q, const SegRelation *relation, SegSpan window, StringInfo out)
+{
+	const SegProgram *program = q->g.program;
+	ListCell   *lc;
+
+	if (window.start >= window.end)
+	{
+		appendStringInfoString(out, " AND false");
+		return;
+	}
+	foreach(lc, relation->columns)
+	{
+		const SegColumn *column = lfirst(lc);
+		bool		local = column->base.typid != TIMESTAMPTZOID;
+		char	   *start = NULL;
+		char	   *end = NULL;
+		char	   *at;
+
+		if (column->kind != SEG_COLUMN_MOMENT)
+			continue;
+		at = seg_sql_qualified(q->g.aliases[0][column->source], column->name);
+		if (local)
+		{
+			start = local_bound(program, window.start, -1);
+			end = local_bound(program, window.end, 2);
+		}
+		else
+		{
+			if (!TIMESTAMP_NOT_FINITE(window.start))
+				start = seg_sql_moment_text(window.start);
+			if (!TIMESTAMP_NOT_FINITE(window.end))
+				end = seg_sql_moment_text(window.end);
+		}
+		if (start != NULL)
+			appendStringInfo(out, " AND %s >= %s", at, start);
+		if (end != NULL)
+			appendStringInfo(out, " AND %s < %s", at, end);
+		return;
+	}
+}
+
 char *
-seg_sql_read(const SegProgram *program, int relationno, const char *members)
+seg_sql_read(const SegProgram *program, int relationno, const char *members, SegSpan window)
 {
 	const SegPopulation *population = program->population;
 	const SegRelation *relation = list_nth(program->relations, relationno);
 	ReadQuery	q = {.g = {.program = program,.level = 1}};
+	StringInfoData where;
 	char	   *member;
 	const char *restricted;
 	ListCell   *lc;
@@ -159,10 +217,13 @@ seg_sql_read(const SegProgram *program, int relationno, const char *members)
 	}
 	foreach(lc, relation->columns)
 		append_column(&q, relation, lfirst(lc));
+	initStringInfo(&where);
 	if (members != NULL)
-		return psprintf("SELECT %s%s\nFROM %s\nWHERE %s = ANY (%s)", member, q.columns.data, q.from.data, restricted, members);
+		appendStringInfo(&where, "\nWHERE %s = ANY (%s)", restricted, members);
 	/* a row of the population without a key is for the pass to complain about */
-	if (relation->source < 0)
-		return psprintf("SELECT %s%s\nFROM %s", member, q.columns.data, q.from.data);
-	return psprintf("SELECT %s%s\nFROM %s\nWHERE %s IS NOT NULL", member, q.columns.data, q.from.data, restricted);
+	else if (relation->source >= 0)
+		appendStringInfo(&where, "\nWHERE %s IS NOT NULL", restricted);
+	if (relation->source >= 0)
+		append_window(&q, relation, window, &where);
+	return psprintf("SELECT %s%s\nFROM %s%s", member, q.columns.data, q.from.data, where.data);
 }

@@ -1,0 +1,111 @@
+/*
+ * pass_read_window.c
+ *		Which rows of a source some rule can want, by their moment.
+ *
+ * Each aggregate over the source's rows reaches as far as its window.  What all of them reach
+ * together is read, from the least start to the greatest end.  One aggregate without a
+ * window makes that everything.
+ *
+ * A reach may be too wide, never too narrow: the evaluator still tests every row.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "eval_fold.h"
+#include "pass_read_window.h"
+
+static const SegSpan everything = {DT_NOBEGIN, DT_NOEND};
+static const SegSpan nothing = {DT_NOEND, DT_NOBEGIN};
+
+static SegSpan
+both(SegSpan a, SegSpan b)
+{
+	return (SegSpan) {Max(a.start, b.start), Min(a.end, b.end)};
+}
+
+static SegSpan
+either(SegSpan a, SegSpan b)
+{
+	if (a.start >= a.end)
+		return b;
+	if (b.start >= b.end)
+		return a;
+	return (SegSpan) {Min(a.start, b.start), Max(a.end, b.end)};
+}
+
+/* Moments that compare so with something that is the same for everybody. */
+static SegSpan
+reach_of_comparison(SegEval *eval, const SegExpr *expr)
+{
+	const SegValue *value = seg_eval_value(eval, expr->args[1]);
+	const SegClock *clock = seg_eval_clock(eval);
+	SegSpan		span = everything;
+	TimestampTz start;
+	TimestampTz end;
+
+	if ((value->tag != SEG_V_MOMENT && value->tag != SEG_V_DAY && value->tag != SEG_V_WHOLE_DAY) ||
+		!seg_value_moment(value, clock, &start) || TIMESTAMP_NOT_FINITE(start))
+		return everything;
+	end = start + 1;
+	if (value->tag == SEG_V_WHOLE_DAY && !seg_clock_day_start(clock, (DateADT) value->v.i + 1, &end))
+		return everything;
+	if (expr->detail != SEG_LT && expr->detail != SEG_LE)
+		span.start = start;
+	if (expr->detail != SEG_GT && expr->detail != SEG_GE)
+		span.end = end;
+	return span;
+}
+
+/* Outside of it, no row is in the window, which is a condition on the row's moment (see bind_rows.c). */
+static SegSpan
+reach_of(SegEval *eval, const SegExpr *expr)
+{
+	const SegEvalSpan *span;
+	SegSpan		reach;
+
+	check_stack_depth();
+	switch (expr->op)
+	{
+		case SEG_X_AND:
+			reach = everything;
+			for (int i = 0; i < expr->nargs; i++)
+				reach = both(reach, reach_of(eval, expr->args[i]));
+			return reach;
+		case SEG_X_COMPARE:
+			return expr->args[1]->depth == SEG_SCOPE_RUN ? reach_of_comparison(eval, expr) : everything;
+		case SEG_X_WITHIN:
+		case SEG_X_DURING:
+			span = seg_eval_span(eval, expr);
+			if (span->month != 0)
+				return everything;
+			return span->valid ? span->moments : nothing;
+		default:
+			return everything;
+	}
+}
+
+SegSpan
+seg_pass_read_window(SegEval *eval, int relation)
+{
+	SegSpan		window = nothing;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, eval->program->folds)
+	{
+		const SegFold *fold = lfirst(lc);
+
+		if (fold->relation != relation)
+			continue;
+		foreach(lc2, fold->items)
+		{
+			const SegFoldItem *item = lfirst(lc2);
+
+			window = either(window, item->window ? reach_of(eval, item->window) : everything);
+		}
+	}
+	return window;
+}
