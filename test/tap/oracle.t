@@ -31,7 +31,8 @@ my $database = 'segments_oracle';
 my @populations = (
 	{ name => 'berlin', key => 'integer', zone => 'Europe/Berlin', as_of => "timestamptz '2024-03-31 01:15:00+00'", wild => 1, people => 500 },
 	{ name => 'newyork', key => 'uuid', zone => 'America/New_York', as_of => "timestamptz '2024-11-03 06:30:00+00'", wild => 1 },
-	{ name => 'kolkata', key => 'text', zone => 'Asia/Kolkata', as_of => "timestamptz '2024-02-29 18:29:59.999999+00'", wild => 1 },
+	{ name => 'kolkata', key => 'text', zone => 'Asia/Kolkata', as_of => "timestamptz '2023-02-28 18:29:59.999999+00'", wild => 1 },
+	{ name => 'auckland', key => 'bigint', zone => 'Pacific/Auckland', as_of => "timestamptz '2024-02-28 12:30:00+00'", wild => 1 },
 	{ name => 'saopaulo', key => 'bigint', zone => 'America/Sao_Paulo', as_of => "timestamptz '2018-11-04 03:30:00+00'", wild => 1 },
 	{ name => 'havana', key => 'integer', zone => 'America/Havana', as_of => "timestamptz '2024-11-03 04:30:00+00'", wild => 1 },
 	{ name => 'utc', key => 'bigint', zone => 'UTC', as_of => 'now()', documents => 1 },
