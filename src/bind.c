@@ -182,7 +182,7 @@ seg_bind_segment(SegBinder *b, const SegNode *node)
 
 	if (seg_node_child(node, 0) != NULL)
 		seg_bind_unsupported(b, node, "IN SEGMENT ... FOR");
-	if (b->schema != SEG_SCHEMA_POPULATION)
+	if (b->population == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("a rule about segments needs a population"),
@@ -193,7 +193,7 @@ seg_bind_segment(SegBinder *b, const SegNode *node)
 		refuse_cycle(b, node, segment);
 	if (segment->everyone)
 		return seg_expr_bool(b, true);
-	if (!segment->active)
+	if (!segment->active || b->schema == SEG_SCHEMA_DOCUMENT)
 	{
 		SegExpr		expr = {.op = SEG_X_MEMBER_OF,.detail = segment->id,.type.type = SEG_T_BOOL,.reads = 1};
 
@@ -237,9 +237,9 @@ bind_one(SegBinder *b, const SegRule *rule)
 }
 
 SegProgram *
-seg_bind_document(const SegRule *rule, pg_tz *zone)
+seg_bind_document(const SegRule *rule, pg_tz *zone, const SegPopulation *population)
 {
-	return bind_one(begin(SEG_SCHEMA_DOCUMENT, NULL, zone), rule);
+	return bind_one(begin(SEG_SCHEMA_DOCUMENT, population, zone), rule);
 }
 
 SegProgram *

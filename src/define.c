@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -139,6 +140,7 @@ seg_define_write(const char *sql, int nparams, const SegParam *params)
 	Datum		values[MAX_PARAMS];
 	char		nulls[MAX_PARAMS];
 	int32		result;
+	int			done;
 
 	Assert(nparams <= MAX_PARAMS);
 	for (int i = 0; i < nparams; i++)
@@ -149,8 +151,12 @@ seg_define_write(const char *sql, int nparams, const SegParam *params)
 	}
 	seg_user_become_extension(&user);
 	SPI_connect();
-	if (SPI_execute_with_args(sql, nparams, types, values, nulls, false, 0) < 0)
+	done = SPI_execute_with_args(sql, nparams, types, values, nulls, false, 0);
+	if (done < 0)
 		elog(ERROR, "cannot execute: %s", sql);
+	/* for those who keep definitions in memory: classify.c */
+	if (done != SPI_OK_SELECT)
+		CacheInvalidateRelcacheByRelid(seg_catalog_relation("segment"));
 	result = (int32) SPI_processed;
 	if (SPI_tuptable != NULL && SPI_processed > 0)
 	{

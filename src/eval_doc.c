@@ -29,6 +29,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
+#include "eval_doc.h"
 #include "eval_doc_direct.h"
 #include "json.h"
 #include "program.h"
@@ -145,6 +146,13 @@ document_rows(void *arg, const SegProgram *program, int relationno, const void *
 	return rows_under_key(parent ? parent : member, relation->name, rows);
 }
 
+void
+seg_document_reader(SegReader *reader)
+{
+	reader->column = document_column;
+	reader->rows = document_rows;
+}
+
 /* Reading rows: the member is the deformed row in the cache, its rows are in json columns. */
 
 static void
@@ -247,9 +255,8 @@ bind(DocumentCache *cache, const SegRule *rule, TupleDesc tupdesc)
 	cache->tupdesc = NULL;
 	if (tupdesc == NULL)
 	{
-		program = seg_bind_document(cache->rule, cache->zone);
-		reader.column = document_column;
-		reader.rows = document_rows;
+		program = seg_bind_document(cache->rule, cache->zone, NULL);
+		seg_document_reader(&reader);
 	}
 	else
 	{

@@ -163,10 +163,14 @@ typedef struct SegProgram
  * the population is that segment's own rule in the same program (cycles are refused
  * with their path), IN SEGMENT of a frozen one is SEG_X_MEMBER_OF.  self[i] is the id of
  * the segment that rules[i] belongs to, or 0 (self NULL: all 0); it is what cycles are told by.
+ *
+ * Against a document: every name is a path.  With a population the document is that of
+ * somebody who may be in no table of it, and IN SEGMENT is SEG_X_MEMBER_OF for every
+ * segment; without one it is refused.
  */
 extern SegProgram *seg_bind_population(const SegPopulation *population, int nrules, const SegRule **rules,
 									   const int32 *self);
-extern SegProgram *seg_bind_document(const SegRule *rule, pg_tz *zone);
+extern SegProgram *seg_bind_document(const SegRule *rule, pg_tz *zone, const SegPopulation *population);
 extern SegProgram *seg_bind_row(const SegRule *rule, TupleDesc tupdesc, pg_tz *zone);
 
 /* eval.c: evaluating. */
