@@ -62,7 +62,7 @@ seg_profile_number(SegProfileKey *key, uint64 path, SegProfileClass class, Numer
 	SegValue	value = {.tag = SEG_V_NUMERIC,.v.n = number};
 	double		x = seg_value_double(&value) + 0.0;
 	uint64		bits;
-	
+
 	memcpy(&bits, &x, sizeof(bits));
 	bits = bits >> 63 ? ~bits : bits | UINT64CONST(1) << 63;
 	bits = pg_hton64(bits);

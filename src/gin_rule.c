@@ -4,7 +4,7 @@
  *
  * The operator class knows one operator, rule @# key: is the rule filed under the key?  A
  * condition rule @> document is looked up as rule @# ANY (tokens(document)), which the
- * planner is told by gin_rule_plan.c.  That is one plain scan for each token.  One scan
+ * planner is told by gin_plan.c.  That is one plain scan for each token.  One scan
  * for all tokens, with a consistent function over a hundred of them, would ask each of
  * them about every rule that is found.
  *

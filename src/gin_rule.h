@@ -6,7 +6,6 @@
  *		gin_rule_key.c		keys of single values and of ranges
  *		gin_rule_anchor.c	the keys of a rule
  *		gin_rule_token.c	the keys that a document looks under
- *		gin_rule_plan.c		what the planner asks
  *
  * A key is a hash of a path in the document, a kind and a value of that kind.  Two keys
  * that collide only make a look-up find a rule that it need not have found.  They are

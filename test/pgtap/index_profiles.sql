@@ -1,7 +1,7 @@
 -- Documents in a GIN index: a look-up finds what the sequential scan finds.
 \set ON_ERROR_STOP on
 BEGIN;
-SELECT plan(20);
+SELECT plan(22);
 \ir ../random_rules.sql
 SET LOCAL search_path = segments, public, pg_catalog;
 SET LOCAL client_min_messages = warning;
@@ -95,6 +95,20 @@ INSERT INTO profiles (n, d) VALUES (10001, '{"country": "DE", "age": 17}'), (100
 	(10007, (SELECT jsonb_object_agg('c' || i, 1) FROM generate_series(1, 2000) i)), (10008, jsonb_build_object(repeat('key', 10000), 1));
 SELECT is(pg_temp.pairs('profiles', true), pg_temp.pairs('profiles', false), 'rules with thousands of parts');
 SELECT is((SELECT count(*) FROM rule r, profiles d WHERE d.n > 10000 AND r.n < 9 AND r.rule @> d.d), 8::bigint, 'which hold where they should');
+
+-- How many rows are expected, without statistics and with.
+CREATE FUNCTION pg_temp.expected(query text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
+	RETURN (plan -> 0 -> 'Plan' ->> 'Plan Rows')::int;
+END $$;
+CREATE TABLE pg_temp.plain AS SELECT jsonb_build_object('age', i % 100) AS d FROM generate_series(1, 10000) i;
+SELECT cmp_ok(pg_temp.expected('SELECT * FROM plain WHERE d <@ ''not age = 7''::segment_rule'), '>',
+	5 * pg_temp.expected('SELECT * FROM plain WHERE d <@ ''age = 7''::segment_rule'), 'a rule''s shape tells roughly');
+ANALYZE plain;
+SELECT cmp_ok(abs(pg_temp.expected('SELECT * FROM plain WHERE matches(''age < 50''::segment_rule, d)') - 5000), '<', 1000, 'sampled documents tell better');
 
 -- The plan, with statistics.
 TRUNCATE profiles;
