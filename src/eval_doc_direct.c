@@ -326,12 +326,6 @@ literal(SegDirect *d, SegValue *out, const SegNode *node)
 	}
 }
 
-static inline bool
-is_time(const SegValue *value)
-{
-	return value->tag == SEG_V_MOMENT || value->tag == SEG_V_WHOLE_DAY;
-}
-
 /* Leaves. */
 
 static bool
@@ -341,7 +335,7 @@ test(SegDirect *d, DocumentValue *value, SegCompare op, const SegNode *node)
 	const SegValue *own = &value->value;
 
 	literal(d, &other, node);
-	if (is_time(&other))
+	if (seg_value_is_time(&other))
 		own = as_time(d, value);
 	return seg_value_test(own, op, &other, op == SEG_EQ ? &d->equality : &d->order);
 }
