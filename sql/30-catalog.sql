@@ -89,6 +89,9 @@ CREATE TABLE segments.segment (
 	members bigint NOT NULL DEFAULT 0,
 	UNIQUE (population, name)
 );
+CREATE INDEX segment_rule_idx ON segments.segment
+	USING gin (rule segments.segment_rule_ops) WITH (fastupdate = off);
+COMMENT ON INDEX segments.segment_rule_idx IS 'which segments does a document match: rule @> document';
 COMMENT ON TABLE segments.segment IS 'segments: a name, a population and a rule';
 COMMENT ON COLUMN segments.segment.kind IS 'dynamic: by its rule; everyone: the whole population, made and dropped with it';
 COMMENT ON COLUMN segments.segment.active IS 'false: its members stay as they are';

@@ -187,6 +187,7 @@ seg_bind_segment(SegBinder *b, const SegNode *node)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("a rule about segments needs a population"),
 				 errdetail("A document or a row alone is not a member of anything."),
+				 errhint("segments.matching_segments() asks all segments of a population about a document."),
 				 seg_rule_errposition(b->rule, node)));
 	segment = find_segment(b, node);
 	if (on_path(b, segment->id))

@@ -7,7 +7,7 @@
 BEGIN;
 SET search_path = public, segments;
 SET client_min_messages = warning;
-SELECT plan(25);
+SELECT plan(27);
 
 CREATE TABLE customer (id int PRIMARY KEY, country text, age int, tags text[], plan text, spent numeric, seen timestamptz);
 INSERT INTO customer VALUES (1, 'DE', 30, '{a}', 'pro', 10, now());
@@ -114,5 +114,13 @@ SELECT cmp_ok((SELECT count(*) FROM truth), '>', 20000::bigint, 'random rules ho
 SELECT cmp_ok((SELECT count(*) FROM truth), '<', 100000::bigint, 'and not always');
 SELECT set_eq('TABLE answer', 'TABLE truth', 'look-ups find what asking every rule finds');
 SELECT is((SELECT count(*) FROM answer), (SELECT count(*) FROM truth), 'each once');
+
+-- the table of segments carries an index for the plain query
+SET LOCAL enable_seqscan = off;
+CREATE FUNCTION plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN (COSTS off) ' || query; END $$;
+SELECT cmp_ok((SELECT count(*) FROM plan_of('SELECT name FROM segment WHERE rule @> ''{"country": "DE"}''') p WHERE p ~ 'segment_rule_idx'),
+	'=', 1::bigint, 'the index is used');
+SELECT set_eq($$ SELECT name FROM segment WHERE rule @> '{"country": "DE", "age": 33, "tags": ["a"]}' AND kind = 'dynamic' AND name LIKE 'random%' $$,
+	$$ SELECT s FROM matching_segments('{"country": "DE", "age": 33, "tags": ["a"]}') s WHERE s LIKE 'random%' $$, 'and finds the same');
 SELECT * FROM finish();
 ROLLBACK;
