@@ -40,7 +40,7 @@ PG_FUNCTION_INFO_V1(sql);
 static SegProgram *
 bind_one(FunctionCallInfo fcinfo, int rule_arg, int population_arg)
 {
-	const SegRule *rule = seg_arg_rule(fcinfo, rule_arg, "rule");
+	const SegRule *rule = seg_arg_required_rule(fcinfo, rule_arg, "rule");
 	SegPopulation *population = seg_population_get(seg_arg_text(fcinfo, population_arg));
 
 	seg_check_manage(population);
@@ -72,7 +72,7 @@ matching(PG_FUNCTION_ARGS)
 {
 	SegProgram *program = bind_one(fcinfo, 0, 1);
 	TimestampTz as_of = seg_arg_moment(fcinfo, 2, "as_of");
-	bool		hide_later = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
+	bool		hide_later = seg_arg_flag(fcinfo, 3, false);
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	(void) seg_pass_run(program, as_of, hide_later ? as_of : DT_NOEND, NULL, emit_members, fcinfo->resultinfo);
@@ -114,7 +114,7 @@ put_rows(ReturnSetInfo *result, const SegPopulation *population, int n, Datum *m
 					 "SELECT s.member, s.key, pg_catalog.to_jsonb(m.*)"
 					 " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS s(member, key)"
 					 " JOIN %s AS m ON %s ORDER BY s.member",
-					 seg_quoted_relation(population->relid), seg_key_condition(population));
+					 seg_sql_relation(population->relid), seg_key_condition(population));
 	seg_user_become_owner(&user, population);
 	SPI_connect();
 	if (SPI_execute_with_args(sql.data, 2, types, values, NULL, true, 0) != SPI_OK_SELECT)

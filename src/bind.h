@@ -87,16 +87,13 @@ extern bool seg_expr_is_literal_text(const SegExpr *expr);
 
 /* bind_name.c */
 extern SegExpr *seg_bind_name(SegBinder *b, const SegNode *node);
-extern SegExpr *seg_bind_column(SegBinder *b, int scope, SegColumn *column);
 extern int	seg_bind_add_column(SegBinder *b, int relation, SegColumn *column);
 extern int	seg_bind_relation(SegBinder *b, int source, const char *name);
 extern int	seg_bind_find_source(SegBinder *b, const char *name);
 extern bool seg_bind_row_array(SegBinder *b, const char *name);
-extern const char *seg_bind_scope_name(SegBinder *b, int scope);
 extern int	seg_bind_find_scope(SegBinder *b, const char *name);
 extern SegExpr *seg_bind_moment(SegBinder *b, int scope, const SegNode *node);
 extern void seg_bind_column_type(SegBinder *b, Oid relid, const char *name, SegColumn *column);
-extern SegExpr *seg_bind_path(SegBinder *b, int scope, const char *name);
 pg_noreturn extern void seg_bind_unknown_source(SegBinder *b, const SegNode *node, const char *name);
 
 /* bind_value.c */

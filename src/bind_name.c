@@ -84,16 +84,6 @@ match(const char *name, List *names)
 }
 
 static List *
-source_names(const SegPopulation *population)
-{
-	List	   *names = NIL;
-
-	for (int i = 0; i < population->nsources; i++)
-		names = lappend(names, population->sources[i].name);
-	return names;
-}
-
-static List *
 attribute_names(const SegPopulation *population)
 {
 	List	   *names = NIL;
@@ -106,7 +96,7 @@ attribute_names(const SegPopulation *population)
 int
 seg_bind_find_source(SegBinder *b, const char *name)
 {
-	return b->population == NULL ? -1 : match(name, source_names(b->population));
+	return b->population == NULL ? -1 : match(name, seg_source_names(b->population));
 }
 
 /* Relations and their columns in the program. */
@@ -201,18 +191,18 @@ column_expr(SegBinder *b, int scope, SegColumn *column, SegExpr *fallback)
 	return seg_expr_make(b, &expr);
 }
 
-SegExpr *
-seg_bind_column(SegBinder *b, int scope, SegColumn *column)
-{
-	return column_expr(b, scope, column, NULL);
-}
-
 /* Scopes. */
 
-const char *
-seg_bind_scope_name(SegBinder *b, int scope)
+static SegRelation *
+relation_of(SegBinder *b, int scope)
 {
-	SegRelation *relation = list_nth(b->program->relations, b->scopes[scope].relation);
+	return list_nth(b->program->relations, b->scopes[scope].relation);
+}
+
+static const char *
+scope_name(SegBinder *b, int scope)
+{
+	SegRelation *relation = relation_of(b, scope);
 
 	return b->scopes[scope].alias ? b->scopes[scope].alias : relation->name;
 }
@@ -230,8 +220,8 @@ seg_bind_find_scope(SegBinder *b, const char *name)
 	for (int exact = 1; exact >= 0; exact--)
 		for (int scope = b->nscopes - 1; scope >= 0; scope--)
 		{
-			const char *own = seg_bind_scope_name(b, scope);
-			SegRelation *relation = list_nth(b->program->relations, b->scopes[scope].relation);
+			const char *own = scope_name(b, scope);
+			SegRelation *relation = relation_of(b, scope);
 
 			if (!is_visible(b, scope))
 				continue;
@@ -249,7 +239,7 @@ static char *
 scope_description(SegBinder *b, int scope)
 {
 	if (scope > 0)
-		return psprintf("source \"%s\"", ((SegRelation *) list_nth(b->program->relations, b->scopes[scope].relation))->name);
+		return psprintf("source \"%s\"", relation_of(b, scope)->name);
 	if (b->population != NULL)
 		return psprintf("population \"%s\"", b->population->name);
 	return pstrdup("the row");
@@ -268,7 +258,7 @@ typedef struct Place
 static Place
 place_of_scope(SegBinder *b, int scope)
 {
-	SegRelation *relation = list_nth(b->program->relations, b->scopes[scope].relation);
+	SegRelation *relation = relation_of(b, scope);
 	Place		place;
 
 	place.of = relation->source < 0 ? SEG_LOOKUP_OF_POPULATION : SEG_LOOKUP_OF_SOURCE;
@@ -295,8 +285,7 @@ find_lookup(SegBinder *b, const Place *place, const char *name)
 	{
 		const SegLookup *lookup = &b->population->lookups[i];
 
-		if (lookup->of != place->of ||
-			(place->of != SEG_LOOKUP_OF_POPULATION && lookup->of_index != place->index))
+		if (!seg_lookup_is_of(lookup, place->of, place->index))
 			continue;
 		names = lappend(names, lookup->name);
 		indexes = lappend_int(indexes, i);
@@ -323,8 +312,7 @@ names_at(SegBinder *b, const Place *place)
 	{
 		const SegLookup *lookup = &b->population->lookups[i];
 
-		if (lookup->of == place->of &&
-			(place->of == SEG_LOOKUP_OF_POPULATION || lookup->of_index == place->index))
+		if (seg_lookup_is_of(lookup, place->of, place->index))
 			known = lappend(known, lookup->name);
 	}
 	return known;
@@ -446,18 +434,27 @@ name_in_tables(SegBinder *b, const SegNode *node, int first, int scope, bool mis
 
 /* Names in documents, and in the rows that a json array holds. */
 
+/* The value at the end of a path of so many keys, which the caller fills in. */
 static SegColumn *
-path_column(const SegNode *node, int first)
+json_column(int npath)
 {
 	SegColumn  *column = palloc0(sizeof(SegColumn));
 
 	column->kind = SEG_COLUMN_ATTRIBUTE;
-	column->npath = node->op - first;
-	column->path = palloc(sizeof(char *) * column->npath);
-	for (int i = 0; i < column->npath; i++)
-		column->path[i] = seg_node_name_part(node, first + i);
+	column->npath = npath;
+	column->path = palloc(sizeof(char *) * npath);
 	seg_type_lookup(&column->base, JSONBOID, InvalidOid);
 	column->type = column->base;
+	return column;
+}
+
+static SegColumn *
+path_column(const SegNode *node, int first)
+{
+	SegColumn  *column = json_column(node->op - first);
+
+	for (int i = 0; i < column->npath; i++)
+		column->path[i] = seg_node_name_part(node, first + i);
 	return column;
 }
 
@@ -492,8 +489,7 @@ name_from(SegBinder *b, const SegNode *node, int scope)
 		expr = name_from(b, node, outer);
 		if (outer == 0 && b->population != NULL)
 			seg_bind_notice(b, psprintf("\"%s\" is not in source \"%s\": it is taken from the member",
-										seg_node_name_part(node, 0),
-										((SegRelation *) list_nth(b->program->relations, b->scopes[scope].relation))->name));
+										seg_node_name_part(node, 0), relation_of(b, scope)->name));
 		return expr;
 	}
 	return column_expr(b, scope, column, NULL);
@@ -524,11 +520,15 @@ seg_bind_name(SegBinder *b, const SegNode *node)
 SegExpr *
 seg_bind_moment(SegBinder *b, int scope, const SegNode *node)
 {
-	SegRelation *relation = list_nth(b->program->relations, b->scopes[scope].relation);
+	SegRelation *relation = relation_of(b, scope);
 	SegColumn  *column;
 
 	if (scope_is_json(b, scope))
-		return seg_bind_path(b, scope, "at");
+	{
+		column = json_column(1);
+		column->path[0] = "at";
+		return column_expr(b, scope, column, NULL);
+	}
 	column = moment_column(b, relation->source);
 	if (column == NULL)
 		ereport(ERROR,
@@ -552,21 +552,6 @@ seg_bind_column_type(SegBinder *b, Oid relid, const char *name, SegColumn *colum
 				 errmsg("table \"%s\" has lost its column \"%s\"", get_rel_name(relid), name)));
 	seg_type_lookup(&column->base, TupleDescAttr(tupdesc, i)->atttypid, TupleDescAttr(tupdesc, i)->attcollation);
 	column->type = column->base;
-}
-
-/* A key of a json row. */
-SegExpr *
-seg_bind_path(SegBinder *b, int scope, const char *name)
-{
-	SegColumn  *column = palloc0(sizeof(SegColumn));
-
-	column->kind = SEG_COLUMN_ATTRIBUTE;
-	column->npath = 1;
-	column->path = palloc(sizeof(char *));
-	column->path[0] = name;
-	seg_type_lookup(&column->base, JSONBOID, InvalidOid);
-	column->type = column->base;
-	return column_expr(b, scope, column, NULL);
 }
 
 /* Is there a json column of this name in the row, to take an array of objects from? */
@@ -598,6 +583,6 @@ seg_bind_unknown_source(SegBinder *b, const SegNode *node, const char *name)
 			 errmsg("source \"%s\" does not exist in population \"%s\"", name, b->population->name),
 			 errhint("%s", b->population->nsources == 0 ?
 					 "The population has no sources; add one with segments.add_source()." :
-					 seg_nearest_hint(name, source_names(b->population), "Known are")),
+					 seg_nearest_hint(name, seg_source_names(b->population), "Known are")),
 			 seg_rule_errposition(b->rule, node)));
 }

@@ -19,7 +19,6 @@
 /* The rows of one aggregate while it is bound. */
 typedef struct RowsContext
 {
-	const SegNode *step;
 	SegFold		fold;			/* without depth and items */
 	SegFoldItem item;
 } RowsContext;
@@ -187,7 +186,6 @@ begin_rows(SegBinder *b, RowsContext *context, const SegNode *rows)
 	const SegNode *where = seg_node_child(step, SEG_STEP_WHERE);
 
 	memset(context, 0, sizeof(*context));
-	context->step = step;
 	open_rows(b, seg_node_child(step, SEG_STEP_SOURCE), &context->fold);
 	push_scope(b, step, context->fold.relation, alias ? seg_node_name_part(alias, 0) : NULL);
 	context->fold.scope = b->nscopes - 1;

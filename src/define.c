@@ -43,6 +43,12 @@ seg_arg_name(FunctionCallInfo fcinfo, int n)
 	return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
 }
 
+bool
+seg_arg_flag(FunctionCallInfo fcinfo, int n, bool if_null)
+{
+	return PG_ARGISNULL(n) ? if_null : PG_GETARG_BOOL(n);
+}
+
 static void
 require(FunctionCallInfo fcinfo, int n, const char *argument)
 {
@@ -57,6 +63,13 @@ seg_arg_required_text(FunctionCallInfo fcinfo, int n, const char *argument)
 {
 	require(fcinfo, n, argument);
 	return seg_arg_text(fcinfo, n);
+}
+
+char *
+seg_arg_required_name(FunctionCallInfo fcinfo, int n, const char *argument)
+{
+	require(fcinfo, n, argument);
+	return seg_arg_name(fcinfo, n);
 }
 
 Oid
@@ -80,11 +93,17 @@ seg_arg_moment(FunctionCallInfo fcinfo, int n, const char *argument)
 	return moment;
 }
 
-const SegRule *
-seg_arg_rule(FunctionCallInfo fcinfo, int n, const char *argument)
+SegRule *
+seg_arg_rule(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : (SegRule *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(n));
+}
+
+SegRule *
+seg_arg_required_rule(FunctionCallInfo fcinfo, int n, const char *argument)
 {
 	require(fcinfo, n, argument);
-	return (const SegRule *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(n));
+	return seg_arg_rule(fcinfo, n);
 }
 
 SegParam
@@ -395,7 +414,7 @@ seg_check_unique_data(const SegPopulation *population, Oid relid, const char *co
 	appendStringInfo(&sql,
 					 "SELECT r.%s::pg_catalog.text FROM %s AS r WHERE r.%s IS NOT NULL"
 					 " GROUP BY r.%s HAVING pg_catalog.count(*) > 1 LIMIT 1",
-					 quote_identifier(column), seg_quoted_relation(relid), quote_identifier(column),
+					 quote_identifier(column), seg_sql_relation(relid), quote_identifier(column),
 					 quote_identifier(column));
 	seg_user_become_owner(&user, population);
 	SPI_connect();
@@ -438,10 +457,4 @@ bool
 seg_key_types_match(Oid a, Oid b)
 {
 	return key_family(a) == key_family(b);
-}
-
-char *
-seg_quoted_relation(Oid relid)
-{
-	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid));
 }

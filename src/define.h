@@ -24,10 +24,13 @@
 /* Arguments of SQL functions: copied; NULL for null, which "required" refuses. */
 extern char *seg_arg_text(FunctionCallInfo fcinfo, int n);
 extern char *seg_arg_name(FunctionCallInfo fcinfo, int n);
+extern bool seg_arg_flag(FunctionCallInfo fcinfo, int n, bool if_null);
+extern char *seg_arg_required_name(FunctionCallInfo fcinfo, int n, const char *argument);
 extern char *seg_arg_required_text(FunctionCallInfo fcinfo, int n, const char *argument);
 extern Oid	seg_arg_required_oid(FunctionCallInfo fcinfo, int n, const char *argument);
 extern TimestampTz seg_arg_moment(FunctionCallInfo fcinfo, int n, const char *argument);
-extern const SegRule *seg_arg_rule(FunctionCallInfo fcinfo, int n, const char *argument);
+extern SegRule *seg_arg_rule(FunctionCallInfo fcinfo, int n);
+extern SegRule *seg_arg_required_rule(FunctionCallInfo fcinfo, int n, const char *argument);
 
 /* Also checks that the current user may manage it. */
 extern SegPopulation *seg_define_begin(const char *name);
@@ -96,12 +99,6 @@ extern void seg_check_unique_data(const SegPopulation *population, Oid relid, co
 /* Can a column of one type refer to a column of the other? */
 extern bool seg_key_types_match(Oid a, Oid b);
 
-/* schema.table, as it is to be written in SQL. */
-extern char *seg_quoted_relation(Oid relid);
-
-/* The qualified name of a collation, as it is to be written in SQL; NULL for none. */
-extern char *seg_collation_name(Oid collation);
-
 /* Is a new name free where it will be looked up: at the members, or at the rows of a source or lookup? */
 extern void seg_check_name_is_free(const SegPopulation *population, SegLookupOf of, int of_index,
 								   const char *name);
@@ -111,9 +108,6 @@ extern void seg_define_build(const SegPopulation *population, List *segments, Ti
 
 /* The rule exists(source), which reads its filter. */
 extern SegRule *seg_source_rule(const char *source);
-
-/* Does the rule mention a segment of that name? */
-extern bool seg_rule_names_segment(const SegRule *rule, const char *name);
 
 /* The condition that joins the population's rows (m) with members (s.member) or their keys (s.key). */
 extern char *seg_key_condition(const SegPopulation *population);

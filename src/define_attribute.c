@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "access/relation.h"
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
@@ -27,7 +26,6 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/ruleutils.h"
-#include "utils/syscache.h"
 
 #include "define.h"
 
@@ -127,24 +125,6 @@ deparse(const SegPopulation *population, Relation rel, Node *expr)
 	return text;
 }
 
-char *
-seg_collation_name(Oid collation)
-{
-	HeapTuple	tuple;
-	Form_pg_collation form;
-	char	   *name;
-
-	if (!OidIsValid(collation))
-		return NULL;
-	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for collation %u", collation);
-	form = (Form_pg_collation) GETSTRUCT(tuple);
-	name = quote_qualified_identifier(get_namespace_name(form->collnamespace), NameStr(form->collname));
-	ReleaseSysCache(tuple);
-	return name;
-}
-
 /*
  * add_attribute(population, name, expression)
  */
@@ -157,6 +137,7 @@ add_attribute(PG_FUNCTION_ARGS)
 	ErrorContextCallback callback;
 	Relation	rel;
 	Node	   *expr;
+	Oid			collation;
 	SegParam	params[6];
 
 	seg_check_name("attribute", name);
@@ -171,12 +152,13 @@ add_attribute(PG_FUNCTION_ARGS)
 	check_immutable(population, expr);
 	error_context_stack = callback.previous;
 
+	collation = exprCollation(expr);
 	params[0] = seg_param_int4(population->id);
 	params[1] = seg_param_text(name);
 	params[2] = seg_param_text(deparse(population, rel, expr));
 	params[3] = seg_param_oid(REGTYPEOID, exprType(expr));
 	params[4] = seg_param_int4(exprTypmod(expr));
-	params[5] = seg_param_text(seg_collation_name(exprCollation(expr)));
+	params[5] = seg_param_text(OidIsValid(collation) ? seg_sql_collation(collation, true) : NULL);
 	relation_close(rel, NoLock);
 	(void) seg_define_write("INSERT INTO segments.attribute"
 							" (population, name, expression, type, typmod, \"collation\")"

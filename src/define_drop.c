@@ -19,6 +19,7 @@
 
 #include "define.h"
 #include "nearest.h"
+#include "rule_info.h"
 
 PG_FUNCTION_INFO_V1(drop_source);
 PG_FUNCTION_INFO_V1(drop_lookup);
@@ -102,30 +103,6 @@ rule_stands_on(const SegRule *rule, int32 segment, const Doomed *doomed)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	return result;
-}
-
-/* Does any IN SEGMENT, JOINED SEGMENT or LEFT SEGMENT name it? */
-static bool
-node_names_segment(const SegNode *node, const char *name)
-{
-	check_stack_depth();
-	if ((node->kind == SEG_NODE_IN_SEGMENT || node->kind == SEG_NODE_JOINED_SEGMENT ||
-		 node->kind == SEG_NODE_LEFT_SEGMENT) && strcmp(seg_node_text(node), name) == 0)
-		return true;
-	for (uint32 i = 0; i < node->nchild; i++)
-	{
-		const SegNode *child = seg_node_child(node, i);
-
-		if (child != NULL && node_names_segment(child, name))
-			return true;
-	}
-	return false;
-}
-
-bool
-seg_rule_names_segment(const SegRule *rule, const char *name)
-{
-	return node_names_segment(seg_rule_root(rule), name);
 }
 
 /* Other sources, lookups: until there are no more of them. */
@@ -280,12 +257,6 @@ drop(Doomed *doomed, const char *asked_for, bool cascade)
 	seg_define_end();
 }
 
-static bool
-wants_cascade(FunctionCallInfo fcinfo, int n)
-{
-	return !PG_ARGISNULL(n) && PG_GETARG_BOOL(n);
-}
-
 static void
 report_missing(const SegPopulation *population, const char *what, const char *name, List *names)
 {
@@ -316,7 +287,7 @@ drop_source(PG_FUNCTION_ARGS)
 	}
 	if (doomed.sources == NULL)
 		report_missing(population, "source", name, names);
-	drop(&doomed, psprintf("source \"%s\"", name), wants_cascade(fcinfo, 2));
+	drop(&doomed, psprintf("source \"%s\"", name), seg_arg_flag(fcinfo, 2, false));
 	PG_RETURN_VOID();
 }
 
@@ -367,7 +338,7 @@ drop_lookup(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("there are several lookups \"%s\"", name),
 				 errhint("Say which with of => ...: %s.", seg_list_names(owners))));
-	drop(&doomed, psprintf("lookup \"%s\"", name), wants_cascade(fcinfo, 2));
+	drop(&doomed, psprintf("lookup \"%s\"", name), seg_arg_flag(fcinfo, 2, false));
 	PG_RETURN_VOID();
 }
 
@@ -390,7 +361,7 @@ drop_attribute(PG_FUNCTION_ARGS)
 	}
 	if (doomed.attributes == NULL)
 		report_missing(population, "attribute", name, names);
-	drop(&doomed, psprintf("attribute \"%s\"", name), wants_cascade(fcinfo, 2));
+	drop(&doomed, psprintf("attribute \"%s\"", name), seg_arg_flag(fcinfo, 2, false));
 	PG_RETURN_VOID();
 }
 
@@ -405,6 +376,6 @@ drop_segment(PG_FUNCTION_ARGS)
 	SegSegment *segment = seg_define_begin_segment(name, seg_arg_text(fcinfo, 1), &population);
 	Doomed		doomed = {.population = population,.segments = list_make1(segment)};
 
-	drop(&doomed, psprintf("segment \"%s\"", name), wants_cascade(fcinfo, 2));
+	drop(&doomed, psprintf("segment \"%s\"", name), seg_arg_flag(fcinfo, 2, false));
 	PG_RETURN_VOID();
 }

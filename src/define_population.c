@@ -34,12 +34,6 @@ PG_FUNCTION_INFO_V1(create_population);
 PG_FUNCTION_INFO_V1(alter_population);
 PG_FUNCTION_INFO_V1(drop_population);
 
-static bool
-is_integer(Oid type)
-{
-	return type == INT2OID || type == INT4OID || type == INT8OID;
-}
-
 static void
 check_key_type(const SegPopulation *population)
 {
@@ -47,7 +41,7 @@ check_key_type(const SegPopulation *population)
 	int32		typmod;
 	Oid			collation;
 
-	if (!is_integer(population->key_type) && population->key_type != UUIDOID &&
+	if (!seg_key_is_integer(population) && population->key_type != UUIDOID &&
 		population->key_type != TEXTOID && population->key_type != VARCHAROID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -77,10 +71,10 @@ check_key_data(SegPopulation *population)
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT pg_catalog.count(*), pg_catalog.count(m.%s)", key);
-	if (is_integer(population->key_type))
+	if (seg_key_is_integer(population))
 		appendStringInfo(&sql, ", pg_catalog.min(m.%s)::pg_catalog.int8, pg_catalog.max(m.%s)::pg_catalog.int8",
 						 key, key);
-	appendStringInfo(&sql, " FROM %s AS m", seg_quoted_relation(population->relid));
+	appendStringInfo(&sql, " FROM %s AS m", seg_sql_relation(population->relid));
 
 	seg_user_become_owner(&user, population);
 	SPI_connect();
@@ -104,7 +98,7 @@ check_key_data(SegPopulation *population)
 				 errdetail("Of its rows, " INT64_FORMAT " have none.", n[0] - n[1])));
 
 	/* the subtraction cannot overflow an unsigned number */
-	population->dictionary = !is_integer(population->key_type) ||
+	population->dictionary = !seg_key_is_integer(population) ||
 		((uint64) n[3] - (uint64) n[2]) / SPAN_PER_KEY > (uint64) n[1] + SPAN_FREE / SPAN_PER_KEY;
 }
 
@@ -253,7 +247,7 @@ drop_population(PG_FUNCTION_ARGS)
 		"DELETE FROM segments.population WHERE id = $1"
 	};
 	SegPopulation *population = seg_define_begin(seg_arg_required_text(fcinfo, 0, "name"));
-	bool		cascade = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	bool		cascade = seg_arg_flag(fcinfo, 1, false);
 	SegParam	id = seg_param_int4(population->id);
 	List	   *names = NIL;
 	ListCell   *lc;

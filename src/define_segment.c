@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "define.h"
+#include "rule_info.h"
 #include "store.h"
 
 PG_FUNCTION_INFO_V1(create_segment);
@@ -95,7 +96,7 @@ create_segment(PG_FUNCTION_ARGS)
 	char	   *name = seg_arg_required_text(fcinfo, 0, "name");
 	SegPopulation *population = seg_define_begin(seg_arg_text(fcinfo, 2));
 	char	   *description = seg_arg_text(fcinfo, 3);
-	bool		build = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
+	bool		build = seg_arg_flag(fcinfo, 4, true);
 	List	   *segments;
 	int64		members = 0;
 	SegParam	params[4];
@@ -104,7 +105,7 @@ create_segment(PG_FUNCTION_ARGS)
 
 	params[0] = seg_param_int4(population->id);
 	params[1] = seg_param_text(name);
-	params[2] = seg_param_rule(seg_arg_rule(fcinfo, 1, "rule"));
+	params[2] = seg_param_rule(seg_arg_required_rule(fcinfo, 1, "rule"));
 	params[3] = seg_param_text(description ? description : "");
 	(void) seg_define_write("INSERT INTO segments.segment (population, name, rule, description)"
 							" VALUES ($1, $2, $3, $4)", 4, params);
@@ -148,37 +149,6 @@ with_dependents(const SegPopulation *population, SegSegment *segment)
 	return affected;
 }
 
-/* The tree of a node, with one segment's name replaced by another. */
-static SegTree *
-renamed_tree(const SegNode *node, const char *name, const char *new_name)
-{
-	SegTree    *tree = palloc0(sizeof(SegTree));
-
-	check_stack_depth();
-	tree->kind = node->kind;
-	tree->op = node->op;
-	tree->flags = node->flags;
-	tree->nchild = node->nchild;
-	tree->len = node->len;
-	tree->payload = seg_node_payload(node);
-	tree->location = -1;
-	tree->child = palloc0(sizeof(SegTree *) * Max(node->nchild, 1));
-	for (uint32 i = 0; i < node->nchild; i++)
-	{
-		const SegNode *child = seg_node_child(node, i);
-
-		if (child != NULL)
-			tree->child[i] = renamed_tree(child, name, new_name);
-	}
-	if ((node->kind == SEG_NODE_IN_SEGMENT || node->kind == SEG_NODE_JOINED_SEGMENT ||
-		 node->kind == SEG_NODE_LEFT_SEGMENT) && strcmp(seg_node_text(node), name) == 0)
-	{
-		tree->payload = new_name;
-		tree->len = strlen(new_name);
-	}
-	return tree;
-}
-
 /* Rules go on referring to a segment that is renamed. */
 static void
 rename_in_rules(const SegPopulation *population, const char *name, const char *new_name)
@@ -193,7 +163,7 @@ rename_in_rules(const SegPopulation *population, const char *name, const char *n
 		if (!seg_rule_names_segment(segment->rule, name))
 			continue;
 		params[0] = seg_param_int4(segment->id);
-		params[1] = seg_param_rule(seg_rule_flatten(renamed_tree(seg_rule_root(segment->rule), name, new_name)));
+		params[1] = seg_param_rule(seg_rule_rename_segment(segment->rule, name, new_name));
 		(void) seg_define_write("UPDATE segments.segment SET rule = $2 WHERE id = $1", 2, params);
 	}
 }
@@ -207,12 +177,12 @@ Datum
 alter_segment(PG_FUNCTION_ARGS)
 {
 	char	   *name = seg_arg_required_text(fcinfo, 0, "name");
-	SegRule    *rule = PG_ARGISNULL(1) ? NULL : (SegRule *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(1));
+	SegRule    *rule = seg_arg_rule(fcinfo, 1);
 	char	   *new_name = seg_arg_text(fcinfo, 2);
 	char	   *description = seg_arg_text(fcinfo, 3);
 	SegPopulation *population;
 	SegSegment *segment = seg_define_begin_segment(name, seg_arg_text(fcinfo, 5), &population);
-	bool		active = PG_ARGISNULL(4) ? segment->active : PG_GETARG_BOOL(4);
+	bool		active = seg_arg_flag(fcinfo, 4, segment->active);
 	bool		renamed = new_name != NULL && strcmp(new_name, name) != 0;
 	bool		evaluate = active && (rule != NULL || !segment->active);
 	int64		members;

@@ -56,8 +56,7 @@ seg_check_name_is_free(const SegPopulation *population, SegLookupOf of, int of_i
 	{
 		const SegLookup *lookup = &population->lookups[i];
 
-		if (strcmp(lookup->name, name) == 0 && lookup->of == of &&
-			(of == SEG_LOOKUP_OF_POPULATION || lookup->of_index == of_index))
+		if (strcmp(lookup->name, name) == 0 && seg_lookup_is_of(lookup, of, of_index))
 			report_taken(name, "lookup", where);
 	}
 	for (int i = 0; i < population->nsources; i++)
@@ -102,16 +101,6 @@ find_lookups(const SegPopulation *population, const char *name, int *index)
 		}
 	}
 	return found;
-}
-
-static List *
-source_names(const SegPopulation *population)
-{
-	List	   *names = NIL;
-
-	for (int i = 0; i < population->nsources; i++)
-		names = lappend(names, population->sources[i].name);
-	return names;
 }
 
 static void
@@ -167,7 +156,7 @@ resolve_parent(const SegPopulation *population, SegSource *source, const char *p
 		source->parent = find_source(population, parent);
 		if (source->parent < 0)
 		{
-			char	   *hint = seg_nearest_hint(parent, source_names(population), "The sources are");
+			char	   *hint = seg_nearest_hint(parent, seg_source_names(population), "The sources are");
 
 			ereport(ERROR,
 					(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -213,14 +202,9 @@ add_source(PG_FUNCTION_ARGS)
 
 	source.name = seg_arg_required_text(fcinfo, 1, "name");
 	source.relid = seg_arg_required_oid(fcinfo, 2, "relation");
-	source.key = seg_arg_name(fcinfo, 3);
+	source.key = seg_arg_required_name(fcinfo, 3, "key");
 	source.at = seg_arg_name(fcinfo, 4);
-	if (source.key == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "key")));
-	if (!PG_ARGISNULL(6))
-		source.filter = (SegRule *) PG_DETOAST_DATUM_COPY(PG_GETARG_DATUM(6));
+	source.filter = seg_arg_rule(fcinfo, 6);
 
 	seg_check_name("source", source.name);
 	if (find_source(population, source.name) >= 0)
@@ -286,7 +270,7 @@ resolve_of(const SegPopulation *population, SegLookup *lookup, const char *of)
 	}
 	if (nlookups == 0)
 	{
-		List	   *names = source_names(population);
+		List	   *names = seg_source_names(population);
 		char	   *hint;
 
 		for (int i = 0; i < population->nlookups; i++)
@@ -335,12 +319,8 @@ add_lookup(PG_FUNCTION_ARGS)
 
 	lookup.name = seg_arg_required_text(fcinfo, 1, "name");
 	lookup.relid = seg_arg_required_oid(fcinfo, 2, "relation");
-	lookup.key = seg_arg_name(fcinfo, 3);
+	lookup.key = seg_arg_required_name(fcinfo, 3, "key");
 	lookup.references = seg_arg_name(fcinfo, 5);
-	if (lookup.key == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "key")));
 
 	seg_check_name("lookup", lookup.name);
 	of_relid = resolve_of(population, &lookup, seg_arg_text(fcinfo, 4));

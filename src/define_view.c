@@ -47,7 +47,7 @@ seg_key_condition(const SegPopulation *population)
 	if (!OidIsValid(collation))
 		return psprintf("m.%s OPERATOR(pg_catalog.=) s.key::%s", key,
 						format_type_extended(population->key_type, -1, FORMAT_TYPE_FORCE_QUALIFY));
-	return psprintf("m.%s OPERATOR(pg_catalog.=) s.key COLLATE %s", key, seg_collation_name(collation));
+	return psprintf("m.%s OPERATOR(pg_catalog.=) s.key COLLATE %s", key, seg_sql_collation(collation, true));
 }
 
 static char *
@@ -71,7 +71,7 @@ seg_view_create(const SegPopulation *population, const char *segment)
 		appendStringInfo(&sql, "%sm.%s", foreach_current_index(lc) > 0 ? ", " : "",
 						 quote_identifier(lfirst(lc)));
 	appendStringInfo(&sql, " FROM %s AS m JOIN segments.%s(%s, population => %s) AS s(%s) ON %s",
-					 seg_quoted_relation(population->relid),
+					 seg_sql_relation(population->relid),
 					 population->dictionary ? "member_keys" : "members",
 					 quote_literal_cstr(segment), quote_literal_cstr(population->name),
 					 population->dictionary ? "key" : "member", seg_key_condition(population));
@@ -131,13 +131,9 @@ seg_views_create(const SegPopulation *population)
 Datum
 create_views(PG_FUNCTION_ARGS)
 {
-	char	   *schema = seg_arg_name(fcinfo, 0);
+	char	   *schema = seg_arg_required_name(fcinfo, 0, "schema");
 	SegPopulation *population = seg_define_begin(seg_arg_text(fcinfo, 1));
 
-	if (schema == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("argument \"%s\" must not be null", "schema")));
 	(void) get_namespace_oid(schema, false);
 	seg_views_drop(population);
 	seg_views_create(set_view_schema(population, schema));

@@ -19,10 +19,10 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
 #include "catalog.h"
 #include "dictionary.h"
+#include "program.h"
 
 #define KEYS_AT_ONCE 10000
 
@@ -37,8 +37,7 @@ missing_query(const SegPopulation *population)
 					" WHERE d.key IS NULL"
 					" ORDER BY m.%s::pg_catalog.text COLLATE pg_catalog.\"C\" NULLS FIRST",
 					key,
-					quote_qualified_identifier(get_namespace_name(get_rel_namespace(population->relid)),
-											   get_rel_name(population->relid)),
+					seg_sql_relation(population->relid),
 					population->id, key, key);
 }
 

@@ -226,4 +226,11 @@ extern char *seg_sql_rule(const SegProgram *program, int rule, const TimestampTz
  */
 extern char *seg_sql_read(const SegProgram *program, int relation, const char *members, SegSpan window);
 
+/*
+ * Names as they are to be written in SQL, whatever the search_path: schema.table, and a
+ * collation, with the schema pg_catalog or without it.
+ */
+extern char *seg_sql_relation(Oid relid);
+extern char *seg_sql_collation(Oid collation, bool qualify);
+
 #endif							/* SEG_PROGRAM_H */

@@ -70,10 +70,7 @@ chunks_next(ChunkReader *reader)
 	seg_scan_begin(&scan, "membership", "membership_segment_chunk", reader->started ? 2 : 1, keys);
 	if (seg_scan_next(&scan))
 	{
-		bool		isnull;
-		Datum		value = seg_scan_datum(&scan, SEG_COL_MEMBERSHIP_MEMBERS, &isnull);
-
-		set = (SegMemberSet *) PG_DETOAST_DATUM_COPY(value);
+		set = seg_store_scanned(&scan);
 		reader->last = seg_scan_int8(&scan, SEG_COL_MEMBERSHIP_CHUNK);
 		reader->started = true;
 	}
@@ -285,12 +282,6 @@ count_members(PG_FUNCTION_ARGS)
 
 /* A key as an argument gives it, and what it is in the population. */
 
-static bool
-is_integer(Oid type)
-{
-	return type == INT2OID || type == INT4OID || type == INT8OID;
-}
-
 static void
 report_key_type(const SegPopulation *population, const char *given)
 {
@@ -323,7 +314,7 @@ member_of_bigint(const SegPopulation *population, Datum key, int64 *member)
 {
 	char		text[MAXINT8LEN + 1];
 
-	if (!is_integer(population->key_type))
+	if (!seg_key_is_integer(population))
 		report_key_type(population, "bigint");
 	*member = DatumGetInt64(key);
 	if (!population->dictionary)
@@ -346,7 +337,7 @@ member_of_text(const SegPopulation *population, Datum key, int64 *member)
 {
 	char	   *name = TextDatumGetCString(key);
 
-	if (is_integer(population->key_type))
+	if (seg_key_is_integer(population))
 		return member_of_bigint(population, DirectFunctionCall1(int8in, CStringGetDatum(name)), member);
 	if (population->key_type == UUIDOID)
 		return member_of_uuid(population, DirectFunctionCall1(uuid_in, CStringGetDatum(name)), member);
@@ -393,15 +384,6 @@ is_member_text(PG_FUNCTION_ARGS)
 	return is_member(fcinfo, member_of_text);
 }
 
-static bool
-chunk_contains(const SegScan *scan, int64 member)
-{
-	bool		isnull;
-
-	return seg_set_contains(DatumGetSegMemberSetP(seg_scan_datum(scan, SEG_COL_MEMBERSHIP_MEMBERS, &isnull)),
-							member);
-}
-
 static int
 compare_names(const ListCell *a, const ListCell *b)
 {
@@ -421,13 +403,17 @@ names_of_segments(int32 population, int64 member)
 	seg_scan_begin(&scan, "membership", "membership_pkey", 2, keys);
 	while (seg_scan_next(&scan))
 	{
-		if (chunk_contains(&scan, member))
+		SegMemberSet *set = seg_store_scanned(&scan);
+
+		CHECK_FOR_INTERRUPTS();
+		if (seg_set_contains(set, member))
 		{
 			char	   *name = seg_segment_name(seg_scan_int4(&scan, SEG_COL_MEMBERSHIP_SEGMENT));
 
 			if (strcmp(name, SEG_EVERYONE) != 0)
 				names = lappend(names, name);
 		}
+		pfree(set);
 	}
 	seg_scan_end(&scan);
 	list_sort(names, compare_names);

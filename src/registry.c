@@ -224,8 +224,9 @@ complete(SegPopulation *population)
 	return population;
 }
 
-List *
-seg_populations_readable(void)
+/* Of SegPopulation *, bare, by id: those that the current user may read. */
+static List *
+readable(void)
 {
 	SegScan		scan;
 	List	   *list = NIL;
@@ -256,7 +257,7 @@ names_of(List *populations)
 static SegPopulation *
 only_population(void)
 {
-	List	   *populations = seg_populations_readable();
+	List	   *populations = readable();
 
 	if (populations == NIL)
 		ereport(ERROR,
@@ -296,7 +297,7 @@ seg_population_get_bare(const char *name)
 	population = find_population(name);
 	if (population == NULL)
 	{
-		char	   *hint = seg_nearest_hint(name, names_of(seg_populations_readable()),
+		char	   *hint = seg_nearest_hint(name, names_of(readable()),
 											"The populations are");
 
 		ereport(ERROR,
@@ -313,8 +314,8 @@ seg_population_get(const char *name)
 	return complete(seg_population_get_bare(name));
 }
 
-SegPopulation *
-seg_population_bare_by_id(int32 id)
+static SegPopulation *
+bare_by_id(int32 id)
 {
 	SegScan		scan;
 	ScanKeyData key;
@@ -335,7 +336,17 @@ seg_population_bare_by_id(int32 id)
 SegPopulation *
 seg_population_by_id(int32 id)
 {
-	return complete(seg_population_bare_by_id(id));
+	return complete(bare_by_id(id));
+}
+
+List *
+seg_source_names(const SegPopulation *population)
+{
+	List	   *names = NIL;
+
+	for (int i = 0; i < population->nsources; i++)
+		names = lappend(names, population->sources[i].name);
+	return names;
 }
 
 static SegSegment *
@@ -434,7 +445,7 @@ seg_segment_get(int32 population, const char *name, bool missing_ok)
 
 	if (segment == NULL && !missing_ok)
 	{
-		SegPopulation *bare = seg_population_bare_by_id(population);
+		SegPopulation *bare = bare_by_id(population);
 
 		report_missing_segment(name, bare->name, seg_may_read(bare) ? list_make1(bare) : NIL);
 	}
@@ -459,7 +470,7 @@ seg_segment_resolve(const char *name, const char *population, bool missing_ok, S
 		return *found ? seg_segment_get((*found)->id, name, missing_ok) : NULL;
 	}
 
-	populations = seg_populations_readable();
+	populations = readable();
 	foreach(lc, populations)
 	{
 		SegPopulation *candidate = lfirst(lc);
@@ -489,7 +500,7 @@ seg_segment_resolve(const char *name, const char *population, bool missing_ok, S
 Datum
 readable_populations(PG_FUNCTION_ARGS)
 {
-	List	   *populations = seg_populations_readable();
+	List	   *populations = readable();
 	Datum	   *ids = palloc(sizeof(Datum) * (list_length(populations) + 1));
 	ListCell   *lc;
 

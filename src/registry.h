@@ -15,6 +15,7 @@
 
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "nodes/pg_list.h"
 
 #include "compat.h"
@@ -81,6 +82,19 @@ typedef struct SegPopulation
 	SegAttribute *attributes;
 } SegPopulation;
 
+/* Is it looked up for the rows of the population, of a source or of a lookup? */
+static inline bool
+seg_lookup_is_of(const SegLookup *lookup, SegLookupOf of, int of_index)
+{
+	return lookup->of == of && (of == SEG_LOOKUP_OF_POPULATION || lookup->of_index == of_index);
+}
+
+static inline bool
+seg_key_is_integer(const SegPopulation *population)
+{
+	return population->key_type == INT2OID || population->key_type == INT4OID || population->key_type == INT8OID;
+}
+
 typedef struct SegSegment
 {
 	int32		id;
@@ -99,10 +113,9 @@ extern SegPopulation *seg_population_by_id(int32 id);
 
 /* The same without sources, lookups and attributes: all that reading members takes. */
 extern SegPopulation *seg_population_get_bare(const char *name);
-extern SegPopulation *seg_population_bare_by_id(int32 id);
 
-/* Of SegPopulation *, bare, by id: those that the current user may read. */
-extern List *seg_populations_readable(void);
+/* Of char *, for hints. */
+extern List *seg_source_names(const SegPopulation *population);
 
 /* Of SegSegment *, by name; and one, or NULL where missing_ok. */
 extern List *seg_segments_of_population(int32 population);
@@ -120,6 +133,8 @@ extern char *seg_segment_name(int32 id);
  */
 extern SegSegment *seg_segment_resolve(const char *name, const char *population, bool missing_ok,
 									   SegPopulation **found);
+
+/* registry_user.c */
 
 /*
  * Privileges.  Managing (definitions, ad hoc rules) needs the privileges of the

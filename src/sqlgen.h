@@ -67,7 +67,6 @@ extern char *seg_sql_lets(char *first, char *second);
 extern char *seg_sql_with_let(const char *expression, const char *let);
 extern char *seg_sql_bare(char *sql);
 extern char *seg_sql_literal(const char *text);
-extern char *seg_sql_relation(Oid relid);
 extern char *seg_sql_qualified(const char *alias, const char *column);
 
 /* sqlgen_fold.c */
@@ -78,7 +77,6 @@ extern void seg_sql_value(SegSql *g, const SegExpr *expr, SegSqlTerm *out);
 extern char *seg_sql_plain(SegSql *g, const SegTypeInfo *type, char *sql);
 extern char *seg_sql_expression(const char *expression);
 extern char *seg_sql_path(const SegColumn *column, char *sql);
-extern char *seg_sql_collation(Oid collation);
 
 /* sqlgen_math.c */
 extern void seg_sql_arith(SegSql *g, SegNodeKind op, SegSqlTerm *a, SegSqlTerm *b, SegSqlTerm *out);

@@ -120,7 +120,7 @@ collate(const SegSqlTerm *a, const SegSqlTerm *b, const SegCompareHow *how, bool
 	/* equality by bytes is that of every collation that is left out at binding */
 	if (x == wanted || (equality && !OidIsValid(wanted)))
 		return "";
-	return psprintf(" COLLATE %s", seg_sql_collation(OidIsValid(wanted) ? wanted : C_COLLATION_OID));
+	return psprintf(" COLLATE %s", seg_sql_collation(OidIsValid(wanted) ? wanted : C_COLLATION_OID, false));
 }
 
 /* An operator of a type that may be defined outside pg_catalog. */

@@ -83,7 +83,7 @@ collated(const SegSqlTerm *measure, Oid collation)
 {
 	if (measure->type.type != SEG_T_TEXT || measure->type.collation == collation)
 		return seg_sql_bare(measure->sql);
-	return psprintf("%s COLLATE %s", measure->sql, seg_sql_collation(collation));
+	return psprintf("%s COLLATE %s", measure->sql, seg_sql_collation(collation, false));
 }
 
 /* Numbers and durations; what else json holds does not count. */

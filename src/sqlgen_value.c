@@ -10,12 +10,12 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-#include "utils/ruleutils.h"
 #include "utils/syscache.h"
 
 #include "sqlgen.h"
@@ -36,9 +36,21 @@ type_name(Oid typid)
 }
 
 char *
-seg_sql_collation(Oid collation)
+seg_sql_collation(Oid collation, bool qualify)
 {
-	return generate_collation_name(collation);
+	HeapTuple	tuple = SearchSysCache1(COLLOID, ObjectIdGetDatum(collation));
+	Form_pg_collation form;
+	char	   *namespace = NULL;
+	char	   *name;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for collation %u", collation);
+	form = (Form_pg_collation) GETSTRUCT(tuple);
+	if (qualify || form->collnamespace != PG_CATALOG_NAMESPACE)
+		namespace = get_namespace_name(form->collnamespace);
+	name = quote_qualified_identifier(namespace, NameStr(form->collname));
+	ReleaseSysCache(tuple);
+	return name;
 }
 
 /* Columns. */
@@ -291,7 +303,7 @@ coalesce(SegSql *g, const SegExpr *expr, SegSqlTerm *out)
 	appendStringInfoChar(&sql, ')');
 	out->sql = sql.data;
 	if (collations_differ)
-		out->sql = psprintf("(%s COLLATE %s)", sql.data, seg_sql_collation(expr->type.collation));
+		out->sql = psprintf("(%s COLLATE %s)", sql.data, seg_sql_collation(expr->type.collation, false));
 }
 
 static void

@@ -74,9 +74,8 @@ struct SegStoreWriter
 	Oid			set_array_type;
 };
 
-/* The set in the row at hand. */
-static SegMemberSet *
-scanned_set(const SegScan *scan)
+SegMemberSet *
+seg_store_scanned(const SegScan *scan)
 {
 	bool		isnull;
 	Datum		datum = seg_scan_datum(scan, SEG_COL_MEMBERSHIP_MEMBERS, &isnull);
@@ -97,7 +96,7 @@ seg_store_chunk(int32 population, int32 segment, int64 chunk)
 	seg_key_int4(&keys[2], SEG_COL_MEMBERSHIP_SEGMENT, segment);
 	seg_scan_begin(&scan, "membership", "membership_pkey", lengthof(keys), keys);
 	if (seg_scan_next(&scan))
-		set = scanned_set(&scan);
+		set = seg_store_scanned(&scan);
 	seg_scan_end(&scan);
 	return set;
 }
@@ -279,7 +278,7 @@ read_old(SegStoreWriter *w)
 		CHECK_FOR_INTERRUPTS();
 		if (segment == NULL)
 			continue;
-		w->old[segment->at] = scanned_set(&scan);
+		w->old[segment->at] = seg_store_scanned(&scan);
 		w->old_segments = lappend_int(w->old_segments, segment->at);
 	}
 	seg_scan_end(&scan);

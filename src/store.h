@@ -12,6 +12,7 @@
 
 #include "postgres.h"
 
+#include "catalog.h"
 #include "member_set.h"
 #include "program.h"
 #include "registry.h"
@@ -21,6 +22,9 @@
  * NULL if there are none.
  */
 extern SegMemberSet *seg_store_chunk(int32 population, int32 segment, int64 chunk);
+
+/* The members in the row of segments.membership at hand, palloc'd. */
+extern SegMemberSet *seg_store_scanned(const SegScan *scan);
 
 /*
  * Writing: what is put replaces what is stored of some segments.  From the beginning to the end

@@ -1,6 +1,6 @@
 -- Edges that random rules have found: of calendars, of types, of a batch.
 BEGIN;
-SELECT plan(12);
+SELECT plan(13);
 CREATE SCHEMA edges;
 SET search_path = edges, public;
 CREATE TABLE person (id int PRIMARY KEY, at timestamptz, day date, balance numeric, tags text[], data jsonb, span interval);
@@ -34,6 +34,12 @@ SELECT is(who('year(day) = -44'), '4', 'years before Christ count as in PostgreS
 SELECT is(who('lower(tags) has all (''a'', ''b'') or lower(data.list) has ''c'''), '1 2', 'lists made for one row outlive the next');
 SELECT is(who('at + span is null and at - span is null'), '1 2 4', 'a moment that is out of range is missing, however far');
 SELECT is(who('coalesce(data.none, 5) = 5'), '1 3 4', 'null in json is missing');
+
+-- a collation of the user's is named so that it is found under any search_path
+CREATE COLLATION sorted (locale = 'C');
+CREATE TABLE worded (id int PRIMARY KEY, a text COLLATE sorted, b text);
+SELECT segments.create_population('worded', 'worded');
+SELECT matches(segments.sql('coalesce(a, b) > ''x''', 'worded'), 'COLLATE edges.sorted', 'collations are qualified');
 
 SELECT * FROM finish();
 ROLLBACK;

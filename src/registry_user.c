@@ -1,5 +1,5 @@
 /*
- * user.c
+ * registry_user.c
  *		Switching users for a while, and who may do what.
  *
  * Functions run with the rights of whoever calls them.  For as long as they need others
