@@ -43,7 +43,7 @@ COMMENT ON COLUMN segments.source.key IS 'column that refers to the member, or t
 COMMENT ON COLUMN segments.source.at IS 'column with the moment of a row; null: the parent''s moment counts';
 COMMENT ON COLUMN segments.source.parent IS 'source whose rows the rows of this one belong to; null: the population itself';
 COMMENT ON COLUMN segments.source.parent_key IS 'column that key refers to';
-COMMENT ON COLUMN segments.source.filter IS 'rows that do not fulfil it do not exist for rules';
+COMMENT ON COLUMN segments.source.filter IS 'rows that do not fulfil it do not exist for rules; rows of sources that hang on this one do';
 
 CREATE TABLE segments.lookup (
 	id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

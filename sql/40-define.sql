@@ -26,7 +26,7 @@ CREATE FUNCTION segments.add_source(
 	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'add_source';
 COMMENT ON FUNCTION segments.add_source(text, text, regclass, name, name, text, segments.segment_rule) IS
-	'add a table with rows of members; key: column that refers to the member, or to a row of the parent; at: column with the row''s moment';
+	'add a table with rows of members; key: column that refers to the member, or to a row of the parent; at: column with the row''s moment; filter: rows that do not fulfil it do not exist for rules, but rows that hang on them do';
 
 CREATE FUNCTION segments.add_lookup(
 	population text, name text, relation regclass, key name, of text DEFAULT NULL,
