@@ -314,8 +314,8 @@ seg_population_get(const char *name)
 	return complete(seg_population_get_bare(name));
 }
 
-static SegPopulation *
-bare_by_id(int32 id)
+SegPopulation *
+seg_population_bare_by_id(int32 id)
 {
 	SegScan		scan;
 	ScanKeyData key;
@@ -336,7 +336,7 @@ bare_by_id(int32 id)
 SegPopulation *
 seg_population_by_id(int32 id)
 {
-	return complete(bare_by_id(id));
+	return complete(seg_population_bare_by_id(id));
 }
 
 List *
@@ -445,7 +445,7 @@ seg_segment_get(int32 population, const char *name, bool missing_ok)
 
 	if (segment == NULL && !missing_ok)
 	{
-		SegPopulation *bare = bare_by_id(population);
+		SegPopulation *bare = seg_population_bare_by_id(population);
 
 		report_missing_segment(name, bare->name, seg_may_read(bare) ? list_make1(bare) : NIL);
 	}

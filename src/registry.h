@@ -113,6 +113,7 @@ extern SegPopulation *seg_population_by_id(int32 id);
 
 /* The same without sources, lookups and attributes: all that reading members takes. */
 extern SegPopulation *seg_population_get_bare(const char *name);
+extern SegPopulation *seg_population_bare_by_id(int32 id);
 
 /* Of char *, for hints. */
 extern List *seg_source_names(const SegPopulation *population);
