@@ -230,8 +230,8 @@ is_condition(SegBatch *b, const SegExpr *expr)
 }
 
 /* Value by value, as eval.c computes it. */
-void
-seg_batch_scalar(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
+static void
+scalar(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 {
 	bool		condition = is_condition(b, expr);
 	uint64	   *bits = condition ? seg_vector_bits(frame, out) : NULL;
@@ -306,8 +306,7 @@ gate(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 	{
 		for (int w = 0; w < nwords; w++)
 			bits[w] = ~arg[w];
-		if (frame->n % 64 != 0)
-			bits[nwords - 1] &= (UINT64CONST(1) << (frame->n % 64)) - 1;
+		seg_bits_cut(bits, frame->n);
 		return;
 	}
 	memcpy(bits, arg, sizeof(uint64) * nwords);
@@ -332,8 +331,7 @@ constant_condition(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector 
 
 	out->kind = SEG_VECTOR_BITS;
 	memset(bits, seg_eval_condition(b->eval, expr) ? 0xff : 0, sizeof(uint64) * nwords);
-	if (frame->n % 64 != 0)
-		bits[nwords - 1] &= (UINT64CONST(1) << (frame->n % 64)) - 1;
+	seg_bits_cut(bits, frame->n);
 }
 
 static void
@@ -367,7 +365,7 @@ compute(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 			if (seg_batch_test(b, frame, expr, out))
 				return;
 	}
-	seg_batch_scalar(b, frame, expr, out);
+	scalar(b, frame, expr, out);
 }
 
 SegVector *

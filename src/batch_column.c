@@ -29,8 +29,8 @@
  * A numeric in ten-thousandths; false if it has more digits behind the point, is not
  * finite or does not fit.
  */
-bool
-seg_numeric_to_decimal(Numeric n, int64 *decimal)
+static bool
+to_decimal(Numeric n, int64 *decimal)
 {
 	const char *data = VARDATA_ANY(n);
 	int			len = VARSIZE_ANY_EXHDR(n);
@@ -135,23 +135,6 @@ is_int_like(const SegTypeInfo *type, SegTag *tag)
 	}
 }
 
-/* One value of an int-like type; false if it has no place in the vector. */
-static inline bool
-as_int(const SegValue *value, int64 *out)
-{
-	switch (value->tag)
-	{
-		case SEG_V_NUMERIC:
-			return seg_numeric_to_decimal(value->v.n, out);
-		case SEG_V_BOOL:
-			*out = value->v.b;
-			return true;
-		default:
-			*out = value->v.i;
-			return true;
-	}
-}
-
 /* False if a value turned up that is no int. */
 static bool
 column_of_ints(SegBatch *b, SegFrame *frame, const SegLayout *layout, int column, SegVector *out)
@@ -173,7 +156,7 @@ column_of_ints(SegBatch *b, SegFrame *frame, const SegLayout *layout, int column
 			continue;
 		if (type->type == SEG_T_NUMERIC)
 		{
-			if (!seg_numeric_to_decimal((Numeric) DatumGetPointer(datum), &ints[i]))
+			if (!to_decimal((Numeric) DatumGetPointer(datum), &ints[i]))
 				return false;
 		}
 		else
@@ -181,9 +164,9 @@ column_of_ints(SegBatch *b, SegFrame *frame, const SegLayout *layout, int column
 			seg_value_from_datum(&value, type, datum, false, clock);
 			if (value.tag == SEG_V_MISSING)
 				continue;
-			(void) as_int(&value, &ints[i]);
+			ints[i] = value.tag == SEG_V_BOOL ? value.v.b : value.v.i;
 		}
-		bits[i / 64] |= UINT64CONST(1) << (i % 64);
+		seg_bit_set(bits, i);
 	}
 	return true;
 }

@@ -172,8 +172,7 @@ filter_bits(SegBatch *b, const SegFold *fold)
 	if (fold->filter != NULL)
 		return memcpy(bits, seg_batch_bits(b, frame, fold->filter), sizeof(uint64) * SEG_WORDS(frame->n));
 	memset(bits, 0xff, sizeof(uint64) * SEG_WORDS(frame->n));
-	if (frame->n % 64 != 0)
-		bits[SEG_WORDS(frame->n) - 1] = (UINT64CONST(1) << (frame->n % 64)) - 1;
+	seg_bits_cut(bits, frame->n);
 	return bits;
 }
 
@@ -192,7 +191,6 @@ walk(SegBatch *b, const SegFold *fold, SegBatchFold *state)
 		CHECK_FOR_INTERRUPTS();
 		seg_batch_new_rows(b, &b->rows, relation->rows + first, relation->member + first,
 						   (int) Min(relation->n - first, (Size) b->rows.room));
-		b->rows.relation = fold->relation;
 		filter = filter_bits(b, fold);
 		foreach(lc, fold->items)
 		{

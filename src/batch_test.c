@@ -273,8 +273,7 @@ test_ints(SegBatch *b, SegFrame *frame, const SegExpr *expr, const SegVector *v,
 			bits = seg_vector_bits(frame, out);
 			for (int w = 0; w < SEG_WORDS(frame->n); w++)
 				bits[w] = ~v->bits[w];
-			if (frame->n % 64 != 0)
-				bits[SEG_WORDS(frame->n) - 1] &= (UINT64CONST(1) << (frame->n % 64)) - 1;
+			seg_bits_cut(bits, frame->n);
 			out->kind = SEG_VECTOR_BITS;
 			return true;
 		default:
@@ -475,24 +474,27 @@ compare_each(SegBatch *b, SegFrame *frame, const SegExpr *expr, const SegVector 
 static bool
 apply_each(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 {
-	const SegVector *v = seg_batch_vector(b, frame, expr->args[0]);
-	SegValue   *values = seg_vector_values(frame, out);
-	uint64	   *bits = seg_vector_bits(frame, out);
-	int64	   *ints = seg_vector_ints(frame, out);
+	const SegVector *v;
+	uint64	   *bits;
+	int64	   *ints;
 
 	/* functions whose results are counts; the others' are few */
 	if (expr->type.type != SEG_T_INT)
 		return false;
+	v = seg_batch_vector(b, frame, expr->args[0]);
+	bits = seg_vector_bits(frame, out);
+	ints = seg_vector_ints(frame, out);
 	memset(bits, 0, sizeof(uint64) * SEG_WORDS(frame->n));
 	for (int i = 0; i < frame->n; i++)
 	{
 		SegValue	value;
+		SegValue	result;
 
 		if (!seg_vector_element(v, i, &value))
 			return false;
-		seg_value_function(&values[i], expr->detail, &value, &expr->args[0]->type, seg_eval_clock(b->eval));
-		ints[i] = values[i].v.i;
-		if (values[i].tag == SEG_V_INT)
+		seg_value_function(&result, expr->detail, &value, &expr->args[0]->type, seg_eval_clock(b->eval));
+		ints[i] = result.tag == SEG_V_INT ? result.v.i : 0;
+		if (result.tag == SEG_V_INT)
 			seg_bit_set(bits, i);
 	}
 	out->kind = SEG_VECTOR_INTS;

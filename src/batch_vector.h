@@ -48,7 +48,6 @@ typedef struct SegFamilyUser SegFamilyUser;
 typedef struct SegFrame
 {
 	int			scope;			/* 0 or 1 */
-	int			relation;
 	int			n;
 	int			room;
 	const SegRow **rows;
@@ -96,7 +95,6 @@ struct SegBatch
 /* batch.c */
 extern SegVector *seg_batch_vector(SegBatch *b, SegFrame *frame, const SegExpr *expr);
 extern const uint64 *seg_batch_bits(SegBatch *b, SegFrame *frame, const SegExpr *expr);
-extern void seg_batch_scalar(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out);
 extern void seg_batch_new_rows(SegBatch *b, SegFrame *frame, const SegRow **rows, const uint16 *member, int n);
 extern const SegBatchRelation *seg_batch_relation(SegBatch *b, int relation);
 extern uint64 *seg_vector_bits(SegFrame *frame, SegVector *v);
@@ -106,7 +104,6 @@ extern bool seg_vector_element(const SegVector *v, int i, SegValue *out);
 
 /* batch_column.c */
 extern void seg_batch_column(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out);
-extern bool seg_numeric_to_decimal(Numeric n, int64 *decimal);
 extern bool seg_numeric_floor(Numeric n, int digits, int64 *result, bool *exact, int *beyond);
 
 /* batch_test.c: false where there is no loop for it */
@@ -127,6 +124,14 @@ static inline void
 seg_bit_set(uint64 *bits, int i)
 {
 	bits[i / 64] |= UINT64CONST(1) << (i % 64);
+}
+
+/* Clears what the last word has behind bit n - 1. */
+static inline void
+seg_bits_cut(uint64 *bits, int n)
+{
+	if (n % 64 != 0)
+		bits[n / 64] &= (UINT64CONST(1) << (n % 64)) - 1;
 }
 
 #endif							/* SEG_BATCH_VECTOR_H */

@@ -1,6 +1,6 @@
 /*
  * eval_fold.h
- *		What eval.c and eval_fold.c share: the state of an evaluation.
+ *		What eval.c, eval_fold.c and the batch evaluator share: the state of an evaluation.
  *
  * Copyright (c) 2026, the segments authors
  */

@@ -76,8 +76,9 @@ seg_set_seek(const SegMemberSet *set, uint32 from, int64 number)
 	return low;
 }
 
-int64
-seg_set_find_chunk(const SegMemberSet *set, int64 number)
+/* The chunk with this very number, or -1. */
+static int64
+find_chunk(const SegMemberSet *set, int64 number)
 {
 	uint32		i = seg_set_seek(set, 0, number);
 
@@ -111,22 +112,6 @@ seg_chunk_expand(const SegChunk *chunk, uint64 bits[SEG_CHUNK_WORDS])
 }
 
 bool
-seg_set_expand(const SegMemberSet *set, int64 number, uint64 bits[SEG_CHUNK_WORDS])
-{
-	int64		i = seg_set_find_chunk(set, number);
-	SegChunk	chunk;
-
-	if (i < 0)
-	{
-		memset(bits, 0, SEG_CHUNK_WORDS * sizeof(uint64));
-		return false;
-	}
-	chunk = seg_set_chunk(set, (uint32) i);
-	seg_chunk_expand(&chunk, bits);
-	return true;
-}
-
-bool
 seg_chunk_contains(const SegChunk *chunk, uint32 offset)
 {
 	uint32		width = (chunk->kind == SEG_CHUNK_RUNS) ? 2 : 1;
@@ -157,7 +142,7 @@ seg_chunk_contains(const SegChunk *chunk, uint32 offset)
 bool
 seg_set_contains(const SegMemberSet *set, int64 key)
 {
-	int64		i = seg_set_find_chunk(set, seg_chunk_of(key));
+	int64		i = find_chunk(set, seg_chunk_of(key));
 	SegChunk	chunk;
 
 	if (i < 0)

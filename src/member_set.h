@@ -173,14 +173,8 @@ extern SegChunk seg_set_chunk(const SegMemberSet *set, uint32 i);
  */
 extern uint32 seg_set_seek(const SegMemberSet *set, uint32 from, int64 number);
 
-/* The chunk with this very number, or -1. */
-extern int64 seg_set_find_chunk(const SegMemberSet *set, int64 number);
-
 /* Writes all of a chunk's bits. */
 extern void seg_chunk_expand(const SegChunk *chunk, uint64 bits[SEG_CHUNK_WORDS]);
-
-/* The same for the chunk with this number; all zero, and false, where there is none. */
-extern bool seg_set_expand(const SegMemberSet *set, int64 number, uint64 bits[SEG_CHUNK_WORDS]);
 
 extern bool seg_chunk_contains(const SegChunk *chunk, uint32 offset);
 extern bool seg_set_contains(const SegMemberSet *set, int64 key);
@@ -235,9 +229,6 @@ extern void seg_set_builder_add_chunk_bits(SegSetBuilder *b, int64 number,
 										   const uint64 bits[SEG_CHUNK_WORDS]);
 extern void seg_set_builder_add_set(SegSetBuilder *b, const SegMemberSet *set);
 
-/* The memory it holds, for callers that keep within a budget. */
-extern Size seg_set_builder_memory(const SegSetBuilder *b);
-
 /*
  * The set of all that was added, palloc'd in the current context.  The builder is
  * empty again afterwards; seg_set_builder_free() gives its memory back.
@@ -246,9 +237,7 @@ extern SegMemberSet *seg_set_builder_finish(SegSetBuilder *b);
 extern void seg_set_builder_free(SegSetBuilder *b);
 
 /* Ready-made cases. */
-extern SegMemberSet *seg_set_empty(void);
 extern SegMemberSet *seg_set_copy(const SegMemberSet *set);
-extern SegMemberSet *seg_set_from_chunk(const SegChunk *chunk);
 extern SegMemberSet *seg_set_from_bits(int64 number, const uint64 bits[SEG_CHUNK_WORDS]);
 
 /* member_set_ops.c: algebra.  Results are palloc'd, and never one of the arguments. */
@@ -259,34 +248,5 @@ typedef enum SegSetOp
 } SegSetOp;
 
 extern SegMemberSet *seg_set_combine(SegSetOp op, const SegMemberSet *a, const SegMemberSet *b);
-
-static inline SegMemberSet *
-seg_set_or(const SegMemberSet *a, const SegMemberSet *b)
-{
-	return seg_set_combine(SEG_SET_OR, a, b);
-}
-
-static inline SegMemberSet *
-seg_set_and(const SegMemberSet *a, const SegMemberSet *b)
-{
-	return seg_set_combine(SEG_SET_AND, a, b);
-}
-
-static inline SegMemberSet *
-seg_set_andnot(const SegMemberSet *a, const SegMemberSet *b)
-{
-	return seg_set_combine(SEG_SET_ANDNOT, a, b);
-}
-
-static inline SegMemberSet *
-seg_set_xor(const SegMemberSet *a, const SegMemberSet *b)
-{
-	return seg_set_combine(SEG_SET_XOR, a, b);
-}
-
-/* The members that both have: how many, whether any, whether all of part's. */
-extern int64 seg_set_and_cardinality(const SegMemberSet *a, const SegMemberSet *b);
-extern bool seg_set_overlaps(const SegMemberSet *a, const SegMemberSet *b);
-extern bool seg_set_includes(const SegMemberSet *set, const SegMemberSet *part);
 
 #endif							/* SEG_MEMBER_SET_H */

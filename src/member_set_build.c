@@ -74,12 +74,6 @@ seg_set_builder_free(SegSetBuilder *b)
 	pfree(b);
 }
 
-Size
-seg_set_builder_memory(const SegSetBuilder *b)
-{
-	return sizeof(SegSetBuilder) + MemoryContextMemAllocated(b->context, true);
-}
-
 /* Adds one to a buffer's capacity by doubling it. */
 static void *
 double_buffer(SegSetBuilder *b, void *buffer, uint32 *max, Size width)
@@ -118,7 +112,7 @@ add_late(SegSetBuilder *b, SegMemberSet *set)
 
 	for (i = 0; i < MAX_LEVELS - 1 && b->level[i] != NULL; i++)
 	{
-		SegMemberSet *both = seg_set_or(b->level[i], set);
+		SegMemberSet *both = seg_set_combine(SEG_SET_OR, b->level[i], set);
 
 		pfree(b->level[i]);
 		pfree(set);
@@ -321,7 +315,7 @@ seg_set_builder_finish(SegSetBuilder *b)
 
 		if (b->level[i] == NULL)
 			continue;
-		set = seg_set_or(part, b->level[i]);
+		set = seg_set_combine(SEG_SET_OR, part, b->level[i]);
 		pfree(part);
 	}
 	MemoryContextReset(b->context);
@@ -341,31 +335,12 @@ finish_writer(SegSetWriter *w)
 }
 
 SegMemberSet *
-seg_set_empty(void)
-{
-	SegSetWriter w;
-
-	seg_set_writer_init(&w);
-	return finish_writer(&w);
-}
-
-SegMemberSet *
 seg_set_copy(const SegMemberSet *set)
 {
 	SegMemberSet *copy = palloc(VARSIZE(set));
 
 	memcpy(copy, set, VARSIZE(set));
 	return copy;
-}
-
-SegMemberSet *
-seg_set_from_chunk(const SegChunk *chunk)
-{
-	SegSetWriter w;
-
-	seg_set_writer_init(&w);
-	seg_set_write_chunk(&w, chunk);
-	return finish_writer(&w);
 }
 
 SegMemberSet *

@@ -231,20 +231,20 @@ count_and(const SegMemberSet *a, const SegMemberSet *b, int64 enough)
 	return n;
 }
 
-int64
-seg_set_and_cardinality(const SegMemberSet *a, const SegMemberSet *b)
+static int64
+and_cardinality(const SegMemberSet *a, const SegMemberSet *b)
 {
 	return count_and(a, b, PG_INT64_MAX);
 }
 
-bool
-seg_set_overlaps(const SegMemberSet *a, const SegMemberSet *b)
+static bool
+overlaps(const SegMemberSet *a, const SegMemberSet *b)
 {
 	return count_and(a, b, 1) > 0;
 }
 
-bool
-seg_set_includes(const SegMemberSet *set, const SegMemberSet *part)
+static bool
+includes(const SegMemberSet *set, const SegMemberSet *part)
 {
 	uint32		i = 0;
 	uint32		j;
@@ -314,7 +314,7 @@ intersection_cardinality(PG_FUNCTION_ARGS)
 	SegMemberSet *a = PG_GETARG_SEG_MEMBER_SET_P(0);
 	SegMemberSet *b = PG_GETARG_SEG_MEMBER_SET_P(1);
 
-	PG_RETURN_INT64(seg_set_and_cardinality(a, b));
+	PG_RETURN_INT64(and_cardinality(a, b));
 }
 
 /* ----- SQL: predicates ----- */
@@ -326,7 +326,7 @@ member_set_contains(PG_FUNCTION_ARGS)
 	SegMemberSet *a = PG_GETARG_SEG_MEMBER_SET_P(0);
 	SegMemberSet *b = PG_GETARG_SEG_MEMBER_SET_P(1);
 
-	PG_RETURN_BOOL(seg_set_includes(a, b));
+	PG_RETURN_BOOL(includes(a, b));
 }
 
 PG_FUNCTION_INFO_V1(member_set_contained);
@@ -336,7 +336,7 @@ member_set_contained(PG_FUNCTION_ARGS)
 	SegMemberSet *a = PG_GETARG_SEG_MEMBER_SET_P(0);
 	SegMemberSet *b = PG_GETARG_SEG_MEMBER_SET_P(1);
 
-	PG_RETURN_BOOL(seg_set_includes(b, a));
+	PG_RETURN_BOOL(includes(b, a));
 }
 
 PG_FUNCTION_INFO_V1(member_set_has);
@@ -360,7 +360,7 @@ member_set_overlaps(PG_FUNCTION_ARGS)
 	SegMemberSet *a = PG_GETARG_SEG_MEMBER_SET_P(0);
 	SegMemberSet *b = PG_GETARG_SEG_MEMBER_SET_P(1);
 
-	PG_RETURN_BOOL(seg_set_overlaps(a, b));
+	PG_RETURN_BOOL(overlaps(a, b));
 }
 
 /* ----- SQL: equality, order, hash; copies are freed because index code leaks them ----- */

@@ -557,6 +557,6 @@ from_roaring64(PG_FUNCTION_ARGS)
 		previous = half;
 	}
 	expect_end(&in);
-	PG_RETURN_SEG_MEMBER_SET_P(seg_set_or(seg_set_builder_finish(negative),
+	PG_RETURN_SEG_MEMBER_SET_P(seg_set_combine(SEG_SET_OR, seg_set_builder_finish(negative),
 										  seg_set_builder_finish(positive)));
 }

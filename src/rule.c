@@ -160,35 +160,8 @@ seg_rule_flatten(const SegTree *tree)
 	return rule;
 }
 
-/* The first byte behind node and its descendants. */
-static const char *
-subtree_end(const SegNode *node)
-{
-	for (;;)
-	{
-		const SegNode *last = NULL;
-
-		for (uint32 i = node->nchild; i > 0 && last == NULL; i--)
-			last = seg_node_child(node, i - 1);
-		if (last == NULL)
-			return (const char *) node + seg_node_size(node->kind, node->nchild, node->len);
-		node = last;
-	}
-}
-
-SegRule *
-seg_rule_subtree(const SegNode *node)
-{
-	Size		size = subtree_end(node) - (const char *) node;
-	SegRule    *rule = make_rule(size);
-
-	memcpy(&rule->root, node, size);
-	rule->flags = flags_of(&rule->root);
-	return rule;
-}
-
-int
-seg_rule_compare(const SegRule *a, const SegRule *b)
+static int
+compare(const SegRule *a, const SegRule *b)
 {
 	Size		a_size = VARSIZE(a) - VARHDRSZ;
 	Size		b_size = VARSIZE(b) - VARHDRSZ;
@@ -270,7 +243,7 @@ compare_arguments(FunctionCallInfo fcinfo)
 {
 	SegRule    *a = PG_GETARG_SEG_RULE_P(0);
 	SegRule    *b = PG_GETARG_SEG_RULE_P(1);
-	int			cmp = seg_rule_compare(a, b);
+	int			cmp = compare(a, b);
 
 	PG_FREE_IF_COPY(a, 0);
 	PG_FREE_IF_COPY(b, 1);

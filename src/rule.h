@@ -299,10 +299,6 @@ typedef struct SegTree
 
 extern SegRule *seg_rule_flatten(const SegTree *tree);
 extern bool seg_tree_too_deep(const SegTree *tree);
-extern int	seg_rule_compare(const SegRule *a, const SegRule *b);
-
-/* A rule made of the subtree at node alone. */
-extern SegRule *seg_rule_subtree(const SegNode *node);
 
 /*
  * Whether the bytes of rule are a rule as described above, for bytes that do not come

@@ -68,7 +68,6 @@ extern SegTree *seg_parse_name(SegParser *p, const char *what);
 extern SegTree *seg_parse_text(SegParser *p, const char *what);
 
 /* rule_parse_time.c */
-extern bool seg_parse_at_unit(SegParser *p);
 extern SegTree *seg_parse_duration(SegParser *p);
 extern SegTree *seg_parse_clock(SegParser *p);
 extern SegTree *seg_parse_period(SegParser *p);
@@ -76,7 +75,6 @@ extern bool seg_parse_window_kind(SegParser *p, bool *next);
 extern SegTree *seg_parse_number(SegParser *p);
 
 /* rule_parse_rows.c */
-extern bool seg_parse_at_window(SegParser *p);
 extern SegTree *seg_parse_aggregate(SegParser *p, SegAggregate aggregate);
 extern SegTree *seg_parse_quantifier(SegParser *p);
 

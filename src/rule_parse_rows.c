@@ -25,8 +25,8 @@
 #include "rule_parse.h"
 #include "rule_words.h"
 
-bool
-seg_parse_at_window(SegParser *p)
+static bool
+at_window(SegParser *p)
 {
 	return seg_at_word(p, SEG_W_WITHIN) || seg_at_word(p, SEG_W_DURING) || seg_at_word(p, SEG_W_SINCE) ||
 		seg_at_word(p, SEG_W_BEFORE) || seg_at_word(p, SEG_W_BETWEEN);
@@ -36,7 +36,7 @@ seg_parse_at_window(SegParser *p)
 static bool
 at_clause(SegParser *p)
 {
-	return seg_parse_at_window(p) || seg_at_word(p, SEG_W_WHERE) || seg_at_word(p, SEG_W_FOLLOWED) ||
+	return at_window(p) || seg_at_word(p, SEG_W_WHERE) || seg_at_word(p, SEG_W_FOLLOWED) ||
 		seg_at_word(p, SEG_W_SATISFIES) || seg_at_word(p, SEG_W_AS);
 }
 
@@ -108,7 +108,7 @@ parse_where(SegParser *p)
 		return NULL;
 	tree = seg_parse_condition(p);
 	seg_need_condition(p, tree, NULL);
-	if (seg_parse_at_window(p))
+	if (at_window(p))
 		seg_parse_unexpected(p, "AND, OR or \")\"",
 							 "The window stands before WHERE: exists(orders within last 30 days where paid).");
 	return tree;
@@ -125,7 +125,7 @@ parse_step_within(SegParser *p)
 		seg_parse_advance(p);
 		tree = seg_parse_duration(p);
 	}
-	if (seg_parse_at_window(p))
+	if (at_window(p))
 		seg_parse_unexpected(p, "WHERE, FOLLOWED BY or \")\"",
 							 "A later step is bound to the step before it: followed by orders within 7 days.");
 	return tree;
@@ -165,7 +165,7 @@ parse_step(SegParser *p, bool first)
 	}
 	if (!first)
 		step->child[SEG_STEP_WITHIN] = parse_step_within(p);
-	else if (seg_parse_at_window(p))
+	else if (at_window(p))
 		step->child[SEG_STEP_WINDOW] = parse_window(p);
 	step->child[SEG_STEP_WHERE] = parse_where(p);
 	return step;
@@ -197,7 +197,7 @@ parse_short_rows(SegParser *p, const SegTree *name)
 
 	source->op = 1;
 	step = seg_tree_make(SEG_NODE_STEP, name->location, 5, source, NULL, NULL, NULL, NULL);
-	if (seg_parse_at_window(p))
+	if (at_window(p))
 		step->child[SEG_STEP_WINDOW] = parse_window(p);
 	step->child[SEG_STEP_WHERE] = parse_where(p);
 	return seg_tree_make(SEG_NODE_ROWS, name->location, 1, step);
@@ -221,7 +221,7 @@ parse_measure(SegParser *p, SegAggregate aggregate, int start)
 	{
 		const char *name = seg_aggregate_name(aggregate);
 
-		if (p->tok.kind == SEG_TOK_CLOSE || seg_parse_at_window(p) || seg_at_word(p, SEG_W_WHERE))
+		if (p->tok.kind == SEG_TOK_CLOSE || at_window(p) || seg_at_word(p, SEG_W_WHERE))
 			seg_parse_error_at(p, start, ERRCODE_SYNTAX_ERROR,
 							   "An aggregate names the source whose rows it takes.",
 							   psprintf("Write %s(orders.total), or %s(%s from orders).", name, name, seg_tree_text(measure)));

@@ -109,8 +109,8 @@ seg_parse_number(SegParser *p)
 }
 
 /* A number and a unit behind it: a duration. */
-bool
-seg_parse_at_unit(SegParser *p)
+static bool
+at_unit(SegParser *p)
 {
 	return p->tok.kind == SEG_TOK_NUMBER && p->next.kind == SEG_TOK_WORD &&
 		seg_unit_lookup(p->scanner.text + p->next.start, p->next.end - p->next.start) >= 0;
@@ -201,7 +201,7 @@ seg_parse_duration(SegParser *p)
 	int			start = p->tok.start;
 	Interval	span = {0};
 
-	if (!seg_parse_at_unit(p))
+	if (!at_unit(p))
 	{
 		const char *hint = NULL;
 
@@ -216,7 +216,7 @@ seg_parse_duration(SegParser *p)
 			hint = "Write a duration without quotes: 30 days.";
 		seg_parse_unexpected(p, "A duration such as 30 days", hint);
 	}
-	while (seg_parse_at_unit(p))
+	while (at_unit(p))
 		read_duration_part(p, &span);
 	return seg_tree_make_bytes(SEG_NODE_DURATION, start, &span, sizeof(span));
 }
@@ -280,7 +280,7 @@ seg_parse_clock(SegParser *p)
 		return tree;
 	}
 
-	if (!seg_parse_at_unit(p))
+	if (!at_unit(p))
 		return NULL;
 	tree = seg_parse_duration(p);
 	if (seg_at_word(p, SEG_W_AGO) || (seg_at_word(p, SEG_W_FROM) && seg_next_is_word(p, SEG_W_NOW)))
@@ -312,7 +312,7 @@ seg_parse_window_kind(SegParser *p, bool *next)
 										  *next ? "next" : "last", seg_unit_name(unit)));
 		return !p->failed;
 	}
-	seg_parse_unexpected(p, "LAST or NEXT", seg_parse_at_unit(p) ?
+	seg_parse_unexpected(p, "LAST or NEXT", at_unit(p) ?
 						 psprintf("Write \"within last %.*s\" or \"within next %.*s\".",
 								  p->next.end - p->tok.start, p->scanner.text + p->tok.start,
 								  p->next.end - p->tok.start, p->scanner.text + p->tok.start) :
@@ -335,7 +335,7 @@ parse_number_period(SegParser *p, int start)
 		seg_parse_unexpected(p, "A period", "The number of units is a whole number.");
 		return NULL;
 	}
-	if (seg_parse_at_unit(p))
+	if (at_unit(p))
 	{
 		is_year = false;
 		/* Leading zeros are harmless, ten digits too many are not. */
