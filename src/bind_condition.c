@@ -308,6 +308,8 @@ bind_span(SegBinder *b, const SegNode *node)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("%s needs a day or a moment, and this is %s", predicate_name(node), seg_bind_type_name(&arg->type)),
+				 arg->type.type == SEG_T_BOOL && b->nscopes > 1 ?
+				 errhint("The window stands before WHERE: exists(orders within last 30 days where paid).") : 0,
 				 seg_rule_errposition(b->rule, node)));
 	if (node->kind == SEG_NODE_WITHIN)
 		op = anniversary ? SEG_X_ANNIVERSARY_WITHIN : SEG_X_WITHIN;

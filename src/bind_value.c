@@ -243,7 +243,7 @@ bind_negate(SegBinder *b, const SegNode *node)
 	SegExpr    *arg = seg_bind_value(b, seg_node_child(node, 0));
 
 	if (!may_be_number(&arg->type) && arg->type.type != SEG_T_DURATION)
-		no_such_type(b, node, "A minus sign", &arg->type, NULL);
+		no_such_type(b, node, "a minus sign", &arg->type, NULL);
 	return seg_expr_of_type(b, SEG_X_NEGATE, 0, &arg->type, 1, &arg);
 }
 

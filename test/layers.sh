@@ -1,6 +1,6 @@
 #!/bin/bash
 # layers.sh: every file in src/ has its place in test/layers.txt and includes
-# only what lies below it.
+# only what lies below it, and every place has its files.
 cd "$(dirname "$0")/.." || exit 1
 
 awk '
@@ -21,6 +21,7 @@ awk '
 	}
 	FNR == 1 {
 		own = layer_of(FILENAME)
+		used[own] = 1
 		if (own == "") {
 			print FILENAME ": has no place in test/layers.txt"
 			bad = 1
@@ -37,5 +38,12 @@ awk '
 			bad = 1
 		}
 	}
-	END { exit bad }
+	END {
+		for (name in rank)
+			if (!(name in used)) {
+				print "test/layers.txt: no file is of layer " name
+				bad = 1
+			}
+		exit bad
+	}
 ' test/layers.txt src/*.[ch]
