@@ -5,18 +5,19 @@
 #   make check    builds and runs every test in a throw-away server of its own
 #   make demo     builds a shop in such a server and segments its customers
 #   make lint     a second compiler and a static analyser read the sources
+#   make bench    measures it against what one would do by hand: bench/RESULTS.md
 #
-# The last three install what they need where it is missing, so they come
+# The last four install what they need where it is missing, so they come
 # before anything asks for pg_config.
 
-DRIVERS = check demo lint
+DRIVERS = check demo lint bench
 
 ifneq (,$(filter $(DRIVERS),$(MAKECMDGOALS)))
 
 .PHONY: $(MAKECMDGOALS)
 
 $(filter $(DRIVERS),$(MAKECMDGOALS)):
-	@PG_CONFIG='$(PG_CONFIG)' SANITIZE='$(SANITIZE)' test/$@.sh
+	@PG_CONFIG='$(PG_CONFIG)' SANITIZE='$(SANITIZE)' $(if $(filter bench,$@),bench/run.sh,test/$@.sh)
 
 $(filter-out $(DRIVERS),$(MAKECMDGOALS)):
 	@$(MAKE) --no-print-directory $@

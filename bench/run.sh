@@ -1,0 +1,57 @@
+#!/bin/bash
+# run.sh: measures segments against what one would do by hand, on a throw-away server
+# with the extension in it, and writes bench/RESULTS.md. In the environment:
+#
+# CUSTOMERS	how many (100000); each has five orders
+# ROUNDS	how often everything is measured (3)
+# TMPDIR	where the server's data are; a million customers take 6 GB
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. test/cluster.sh
+
+customers=${CUSTOMERS:-100000}
+rounds=${ROUNDS:-3}
+log=$PWD/tmp_check/log
+mkdir -p "$log"
+
+run() { psql -Xq -v ON_ERROR_STOP=1 -v customers="$customers" "$@"; }
+
+configure() {
+	run <<-SQL && (cd "$CLUSTER_DIR" && $CLUSTER_RUNAS "$PG_BIN/pg_ctl" -D server/data -l server/log -w -s restart </dev/null)
+		ALTER SYSTEM SET shared_buffers = '2GB';
+		ALTER SYSTEM SET work_mem = '512MB';
+		ALTER SYSTEM SET maintenance_work_mem = '512MB';
+		ALTER SYSTEM SET max_wal_size = '8GB';
+		ALTER SYSTEM SET wal_level = minimal;
+		ALTER SYSTEM SET max_wal_senders = 0;
+		ALTER SYSTEM SET autovacuum = off;
+		ALTER SYSTEM SET jit = off;
+		ALTER SYSTEM SET max_parallel_workers_per_gather = 0;
+	SQL
+}
+
+fail() {
+	tail -n 20 "$log/bench.log" >&2
+	exit 1
+}
+
+unset MAKEFLAGS MFLAGS MAKELEVEL
+PG_CONFIG=$(test/setup.sh server) || exit 1
+export PG_CONFIG
+{
+	make -j"$(nproc 2>/dev/null || echo 1)" PG_CONFIG="$PG_CONFIG" && start_cluster && configure &&
+		createdb bench
+} >"$log/bench.log" 2>&1 || fail
+export PGDATABASE=bench
+echo "Making $customers customers ..." >&2
+{
+	run -c 'CREATE EXTENSION segments' && run -f bench/workload.sql && run -f bench/setup.sql
+} >>"$log/bench.log" 2>&1 || fail
+for round in $(seq "$rounds"); do
+	echo "Round $round of $rounds ..." >&2
+	run -v round="$round" -f bench/round.sql >>"$log/bench.log" 2>&1 || fail
+done
+run -At -v rounds="$rounds" -v cores="$(nproc)" -f bench/summary.sql >"$log/results.md" 2>>"$log/bench.log" || fail
+cat "$log/results.md"
+cp "$log/results.md" bench/RESULTS.md
+echo "In $((SECONDS / 60)) minutes; written to bench/RESULTS.md." >&2
