@@ -12,6 +12,7 @@
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "utils/fmgrprotos.h"
+#include "utils/timestamp.h"
 
 #include "batch_vector.h"
 
@@ -135,40 +136,78 @@ is_int_like(const SegTypeInfo *type, SegTag *tag)
 	}
 }
 
+/* One Datum of an int-like type; false if it is not known, or has no place in the vector. */
+static inline bool
+as_int(Oid typid, Datum datum, const SegClock *clock, int64 *out)
+{
+	switch (typid)
+	{
+		case BOOLOID:
+			*out = DatumGetBool(datum);
+			return true;
+		case INT2OID:
+			*out = DatumGetInt16(datum);
+			return true;
+		case INT4OID:
+		case DATEOID:
+			*out = DatumGetInt32(datum);
+			return true;
+		case OIDOID:
+			*out = DatumGetObjectId(datum);
+			return true;
+		case TIMESTAMPOID:
+			return seg_clock_from_local(clock, DatumGetTimestamp(datum), out);
+		case NUMERICOID:
+			return to_decimal((Numeric) DatumGetPointer(datum), out);
+		default:
+			*out = DatumGetInt64(datum);
+			return true;
+	}
+}
+
+/* The column's loop, made for each type of its own. */
+static pg_attribute_always_inline bool
+ints_of_type(const SegFrame *frame, const SegLayout *layout, int column, Oid typid, const SegClock *clock,
+			 int64 *ints, uint64 *bits)
+{
+	for (int i = 0; i < frame->n; i++)
+	{
+		bool		isnull;
+		Datum		datum = seg_layout_datum(layout, frame->rows[i], column, &isnull);
+
+		ints[i] = 0;
+		if (isnull)
+			continue;
+		if (as_int(typid, datum, clock, &ints[i]))
+			bits[i / 64] |= UINT64CONST(1) << (i % 64);
+		else if (typid == NUMERICOID)
+			return false;
+	}
+	return true;
+}
+
 /* False if a value turned up that is no int. */
 static bool
 column_of_ints(SegBatch *b, SegFrame *frame, const SegLayout *layout, int column, SegVector *out)
 {
 	uint64	   *bits = seg_vector_bits(frame, out);
 	int64	   *ints = seg_vector_ints(frame, out);
-	const SegTypeInfo *type = &layout->columns[column].type;
+	Oid			typid = layout->columns[column].type.typid;
 	const SegClock *clock = seg_eval_clock(b->eval);
 
 	memset(bits, 0, sizeof(uint64) * SEG_WORDS(frame->n));
-	for (int i = 0; i < frame->n; i++)
+	switch (typid)
 	{
-		bool		isnull;
-		Datum		datum = seg_layout_datum(layout, frame->rows[i], column, &isnull);
-		SegValue	value;
-
-		ints[i] = 0;
-		if (isnull)
-			continue;
-		if (type->type == SEG_T_NUMERIC)
-		{
-			if (!to_decimal((Numeric) DatumGetPointer(datum), &ints[i]))
-				return false;
-		}
-		else
-		{
-			seg_value_from_datum(&value, type, datum, false, clock);
-			if (value.tag == SEG_V_MISSING)
-				continue;
-			ints[i] = value.tag == SEG_V_BOOL ? value.v.b : value.v.i;
-		}
-		seg_bit_set(bits, i);
+		case INT4OID:
+			return ints_of_type(frame, layout, column, INT4OID, clock, ints, bits);
+		case INT8OID:
+		case TIMESTAMPTZOID:
+			return ints_of_type(frame, layout, column, INT8OID, clock, ints, bits);
+		case NUMERICOID:
+			return ints_of_type(frame, layout, column, NUMERICOID, clock, ints, bits);
+		default:
+			return ints_of_type(frame, layout, column, typid, clock, ints, bits);
 	}
-	return true;
 }
 
 void

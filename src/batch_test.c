@@ -3,9 +3,7 @@
  *		Comparisons and other tests of one vector against what is the same for all.
  *
  * On a vector of ints every comparison with a constant, every window and every period
- * is one range test; value.c and eval_span.c say the same of single values.  Texts that
- * are compared with literals by their bytes are looked up in the family of all literals that
- * some rule compares them with, once for all of those rules.
+ * is one range test; value.c and eval_span.c say the same of single values.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -24,25 +22,6 @@ typedef struct Range
 } Range;
 
 static const Range nothing = {1, 0};
-
-struct SegFamily
-{
-	int			ntexts;
-	SegValue   *texts;			/* their numbers are from 1; 0 is any other text */
-	uint32		mask;
-	uint16	   *slots;			/* open addressing, number or 0 */
-	uint64		stamp;
-	uint16	   *numbers;		/* of the texts in the frame at hand */
-	int			room;
-	List	   *users;			/* of SegFamilyUser * */
-};
-
-/* A condition that is answered by a family. */
-struct SegFamilyUser
-{
-	const SegExpr *expr;
-	bool	   *accepts;		/* by number */
-};
 
 static void
 test_range(SegFrame *frame, const SegVector *v, Range range, SegVector *out)
@@ -283,144 +262,6 @@ test_ints(SegBatch *b, SegFrame *frame, const SegExpr *expr, const SegVector *v,
 	return true;
 }
 
-/* Families of texts. */
-
-static inline uint32
-hash_text(const char *s, uint32 len)
-{
-	uint64		head = 0;
-	uint64		tail = 0;
-
-	memcpy(&head, s, Min(len, sizeof(head)));
-	if (len > sizeof(head))
-		memcpy(&tail, s + len - sizeof(tail), sizeof(tail));
-	head = (head ^ len) * UINT64CONST(0x9E3779B97F4A7C15);
-	head = (head ^ tail ^ (head >> 29)) * UINT64CONST(0xBF58476D1CE4E5B9);
-	return (uint32) (head >> 32);
-}
-
-static uint16
-family_number(const SegFamily *family, const SegValue *text)
-{
-	uint32		slot;
-
-	if (text->tag != SEG_V_TEXT)
-		return 0;
-	for (slot = hash_text(text->v.s, text->len) & family->mask; family->slots[slot] != 0;
-		 slot = (slot + 1) & family->mask)
-	{
-		const SegValue *known = &family->texts[family->slots[slot] - 1];
-
-		if (known->len == text->len && memcmp(known->v.s, text->v.s, text->len) == 0)
-			return family->slots[slot];
-	}
-	return 0;
-}
-
-/* Is it a comparison of a text column with literals, by bytes? */
-static bool
-asks_family(const SegExpr *expr)
-{
-	if (!(expr->op == SEG_X_IN || (expr->op == SEG_X_COMPARE && expr->detail == SEG_EQ)) ||
-		expr->args[0]->op != SEG_X_COLUMN || expr->args[0]->type.type != SEG_T_TEXT ||
-		OidIsValid(expr->how.collation))
-		return false;
-	for (int i = 1; i < expr->nargs; i++)
-		if (expr->args[i]->op != SEG_X_CONST || expr->args[i]->constant.tag != SEG_V_TEXT)
-			return false;
-	return true;
-}
-
-static void
-family_build(SegFamily *family)
-{
-	uint32		size = 16;
-	ListCell   *lc;
-
-	while (size < (uint32) family->ntexts * 4)
-		size *= 2;
-	family->mask = size - 1;
-	family->slots = palloc0(sizeof(uint16) * size);
-	for (int i = 0; i < family->ntexts; i++)
-	{
-		uint32		slot = hash_text(family->texts[i].v.s, family->texts[i].len) & family->mask;
-
-		if (family_number(family, &family->texts[i]) != 0)
-			continue;
-		while (family->slots[slot] != 0)
-			slot = (slot + 1) & family->mask;
-		family->slots[slot] = i + 1;
-	}
-	foreach(lc, family->users)
-	{
-		SegFamilyUser *user = lfirst(lc);
-
-		user->accepts = palloc0(sizeof(bool) * (family->ntexts + 1));
-		for (int i = 1; i < user->expr->nargs; i++)
-			user->accepts[family_number(family, &user->expr->args[i]->constant)] = true;
-	}
-}
-
-void
-seg_batch_plan_families(SegBatch *b)
-{
-	int			n = list_length(b->program->exprs);
-
-	for (int i = 0; i < n; i++)
-	{
-		const SegExpr *expr = b->exprs[i];
-		SegFamily  *family;
-		SegFamilyUser *user;
-
-		if (!asks_family(expr))
-			continue;
-		family = b->families[expr->args[0]->id];
-		if (family == NULL)
-			family = b->families[expr->args[0]->id] = palloc0(sizeof(SegFamily));
-		/* numbers are 16 bits wide; who comes late goes the long way */
-		if (family->ntexts + expr->nargs > PG_UINT16_MAX)
-			continue;
-		family->texts = family->texts == NULL ? palloc(sizeof(SegValue) * expr->nargs) :
-			repalloc(family->texts, sizeof(SegValue) * (family->ntexts + expr->nargs));
-		for (int k = 1; k < expr->nargs; k++)
-			family->texts[family->ntexts++] = expr->args[k]->constant;
-		user = palloc(sizeof(SegFamilyUser));
-		user->expr = expr;
-		family->users = lappend(family->users, user);
-		b->family_users[i] = user;
-	}
-	for (int i = 0; i < n; i++)
-		if (b->families[i] != NULL)
-			family_build(b->families[i]);
-}
-
-static void
-test_family(SegBatch *b, SegFrame *frame, const SegExpr *expr, const SegVector *v, SegVector *out)
-{
-	SegFamily  *family = b->families[expr->args[0]->id];
-	const SegFamilyUser *user = b->family_users[expr->id];
-	uint64	   *bits = seg_vector_bits(frame, out);
-
-	if (family->stamp != frame->stamp)
-	{
-		if (family->numbers == NULL)
-			family->numbers = MemoryContextAlloc(GetMemoryChunkContext(b), sizeof(uint16) * frame->room);
-		for (int i = 0; i < frame->n; i++)
-			family->numbers[i] = family_number(family, &v->values[i]);
-		family->stamp = frame->stamp;
-	}
-	for (int w = 0; w < SEG_WORDS(frame->n); w++)
-	{
-		int			n = Min(64, frame->n - w * 64);
-		uint64		word = 0;
-
-		for (int j = 0; j < n; j++)
-			word |= (uint64) user->accepts[family->numbers[w * 64 + j]] << j;
-		bits[w] = word;
-	}
-	out->kind = SEG_VECTOR_BITS;
-}
-
 /* Everything else, element by element. */
 
 static bool
@@ -579,14 +420,11 @@ test(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 		return expr->op == SEG_X_COMPARE && expr->args[0]->depth >= SEG_SCOPE_MEMBER &&
 			compare_each(b, frame, expr, seg_batch_vector(b, frame, expr->args[0]),
 						 seg_batch_vector(b, frame, expr->args[1]), out);
+	if (seg_batch_test_family(b, frame, expr, out))
+		return true;
 	v = seg_batch_vector(b, frame, expr->args[0]);
 	if (v->kind == SEG_VECTOR_INTS && test_ints(b, frame, expr, v, out))
 		return true;
-	if (b->family_users[expr->id] != NULL && v->kind == SEG_VECTOR_VALUES)
-	{
-		test_family(b, frame, expr, v, out);
-		return true;
-	}
 	return test_each(b, frame, expr, v, out);
 }
 

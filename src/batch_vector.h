@@ -5,6 +5,7 @@
  *		batch.c			frames, and how each expression becomes a vector
  *		batch_column.c	columns to vectors
  *		batch_test.c	comparisons and other tests of one vector
+ *		batch_family.c	comparisons of texts with literals
  *		batch_fold.c	aggregates
  *
  * Copyright (c) 2026, the segments authors
@@ -40,7 +41,7 @@ typedef struct SegVector
 	SegValue   *values;
 } SegVector;
 
-/* Texts that a value is compared with, numbered: one look-up answers for all of them. */
+/* The texts that a column is compared with, and who compares it. */
 typedef struct SegFamily SegFamily;
 typedef struct SegFamilyUser SegFamilyUser;
 
@@ -108,7 +109,10 @@ extern bool seg_numeric_floor(Numeric n, int digits, int64 *result, bool *exact,
 
 /* batch_test.c: false where there is no loop for it */
 extern bool seg_batch_test(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out);
+
+/* batch_family.c: false where the texts have no family */
 extern void seg_batch_plan_families(SegBatch *b);
+extern bool seg_batch_test_family(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out);
 
 /* batch_fold.c */
 extern SegBatchFold *seg_batch_folds(const SegProgram *program);
