@@ -1,6 +1,6 @@
 -- Edges that random rules have found: of calendars, of types, of a batch.
 BEGIN;
-SELECT plan(13);
+SELECT plan(14);
 CREATE SCHEMA edges;
 SET search_path = edges, public;
 CREATE TABLE person (id int PRIMARY KEY, at timestamptz, day date, balance numeric, tags text[], data jsonb, span interval);
@@ -40,6 +40,20 @@ CREATE COLLATION sorted (locale = 'C');
 CREATE TABLE worded (id int PRIMARY KEY, a text COLLATE sorted, b text);
 SELECT segments.create_population('worded', 'worded');
 SELECT matches(segments.sql('coalesce(a, b) > ''x''', 'worded'), 'COLLATE edges.sorted', 'collations are qualified');
+
+-- a foreign table is a population as any other
+DO $$
+BEGIN
+	IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'file_fdw') THEN
+		CREATE EXTENSION file_fdw;
+		CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;
+		CREATE FOREIGN TABLE abroad (id int, age int) SERVER files
+			OPTIONS (program 'echo 1,10; echo 2,20', format 'csv');
+		PERFORM segments.create_population('abroad', 'abroad', key => 'id');
+	END IF;
+END $$;
+SELECT CASE WHEN to_regclass('abroad') IS NULL THEN skip('there is no file_fdw')
+	ELSE is(who('age > 15', 'abroad'), '2', 'a foreign table') END;
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -58,7 +58,9 @@ SELECT segments.create_segment('unbuilt', 'age = 3', build => false);
 SELECT segments.alter_segment('unbuilt', active => false);
 SELECT segments.create_segment('later', 'percentile(age) > 0.5');
 
-SELECT segments.create_segment('a window behind', 'count(orders where (total > 1) within last 30 days) > 1');
+ALTER TABLE orders ADD paid boolean;
+SELECT segments.create_segment('a window behind', 'count(orders where paid within last 30 days) > 1');
+ALTER TABLE orders DROP paid;
 SELECT segments.create_segment('minus a text', 'age > -name');
 SELECT segments.create_segment('row of a row', 'exists(orders o where sum(o.lines.quantity) > 1)');
 
