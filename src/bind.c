@@ -77,13 +77,10 @@ find_segment(SegBinder *b, const SegNode *node)
 	ListCell   *lc;
 
 	foreach(lc, segments_of(b))
-	{
-		SegSegment *segment = lfirst(lc);
-
-		if (strcmp(segment->name, name) == 0)
-			return segment;
-		names = lappend(names, segment->name);
-	}
+		if (strcmp(((SegSegment *) lfirst(lc))->name, name) == 0)
+			return lfirst(lc);
+	foreach(lc, segments_of(b))
+		names = lappend(names, ((SegSegment *) lfirst(lc))->name);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
 			 errmsg("segment \"%s\" does not exist in population \"%s\"", name, b->population->name),

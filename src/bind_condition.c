@@ -123,9 +123,6 @@ seg_bind_compare(SegBinder *b, SegCompare compare, SegExpr *left, SegExpr *right
 {
 	SegExpr		expr = {.op = SEG_X_COMPARE,.detail = compare,.type.type = SEG_T_BOOL};
 	SegExpr    *args[2];
-	static const SegCompare mirrored[] = {
-		[SEG_EQ] = SEG_EQ,[SEG_LT] = SEG_GT,[SEG_LE] = SEG_GE,[SEG_GT] = SEG_LT,[SEG_GE] = SEG_LE
-	};
 
 	agree(b, &left, &right, &expr.how, compare == SEG_EQ, node);
 	/* what is the same for all members stands on the right */
@@ -135,7 +132,7 @@ seg_bind_compare(SegBinder *b, SegCompare compare, SegExpr *left, SegExpr *right
 
 		left = right;
 		right = swap;
-		expr.detail = mirrored[compare];
+		expr.detail = seg_compare_mirrored(compare);
 	}
 	args[0] = left;
 	args[1] = right;

@@ -17,7 +17,7 @@ static const char *check_array(const SegChunk *chunk);
 static const char *check_runs(const SegChunk *chunk);
 static const char *check_bits(const SegChunk *chunk);
 
-/* ----- chunks ----- */
+/* Chunks. */
 
 static inline uint32
 body_kind(uint32 body)
@@ -195,7 +195,7 @@ seg_set_max(const SegMemberSet *set)
 	return seg_chunk_first_key(chunk.number) + highest_offset(&chunk);
 }
 
-/* ----- iteration ----- */
+/* Iteration. */
 
 void
 seg_set_iter_init(SegSetIter *it, const SegMemberSet *set)
@@ -257,7 +257,7 @@ seg_set_next(SegSetIter *it, int64 *key)
 	return true;
 }
 
-/* ----- comparison ----- */
+/* Comparison. */
 
 bool
 seg_set_equal(const SegMemberSet *a, const SegMemberSet *b)
@@ -320,7 +320,7 @@ seg_set_compare(const SegMemberSet *a, const SegMemberSet *b)
 	return a->nchunks < b->nchunks ? -1 : 1;
 }
 
-/* ----- checking ----- */
+/* Checking. */
 
 const char *
 seg_set_check(const SegMemberSet *set, Size size)

@@ -124,6 +124,16 @@ add_late(SegSetBuilder *b, SegMemberSet *set)
 	MemoryContextSwitchTo(old);
 }
 
+/* What was written, and no writer any more. */
+static SegMemberSet *
+finish_writer(SegSetWriter *w)
+{
+	SegMemberSet *set = seg_set_write_finish(w);
+
+	seg_set_writer_free(w);
+	return set;
+}
+
 /* The set of n > 0 sorted keys, which may be repeated. */
 static SegMemberSet *
 set_of_sorted(const int64 *keys, uint32 n)
@@ -131,7 +141,6 @@ set_of_sorted(const int64 *keys, uint32 n)
 	uint16		offsets[SEG_CHUNK_KEYS];
 	uint32		noffsets = 0;
 	SegSetWriter w;
-	SegMemberSet *set;
 	uint32		i;
 
 	seg_set_writer_init(&w);
@@ -147,9 +156,7 @@ set_of_sorted(const int64 *keys, uint32 n)
 		offsets[noffsets++] = (uint16) (keys[i] & SEG_CHUNK_MASK);
 	}
 	seg_set_write_offsets(&w, seg_chunk_of(keys[n - 1]), offsets, noffsets);
-	set = seg_set_write_finish(&w);
-	seg_set_writer_free(&w);
-	return set;
+	return finish_writer(&w);
 }
 
 static void
@@ -235,8 +242,7 @@ add_whole_chunks(SegSetBuilder *b, int64 first, int64 last)
 	}
 	if (w == &own)
 	{
-		add_late(b, seg_set_write_finish(&own));
-		seg_set_writer_free(&own);
+		add_late(b, finish_writer(&own));
 	}
 	MemoryContextSwitchTo(old);
 }
@@ -323,16 +329,7 @@ seg_set_builder_finish(SegSetBuilder *b)
 	return set;
 }
 
-/* ----- ready-made cases ----- */
-
-static SegMemberSet *
-finish_writer(SegSetWriter *w)
-{
-	SegMemberSet *set = seg_set_write_finish(w);
-
-	seg_set_writer_free(w);
-	return set;
-}
+/* Ready-made cases. */
 
 SegMemberSet *
 seg_set_copy(const SegMemberSet *set)

@@ -113,7 +113,7 @@ member_set_unnest_support(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(rows);
 }
 
-/* ----- arrays ----- */
+/* Arrays. */
 
 /* ARR_DATA_PTR, but for its mixture of signed and unsigned. */
 static char *

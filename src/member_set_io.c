@@ -36,7 +36,7 @@
 
 #define SEG_SET_WIRE_VERSION	1
 
-/* ----- text input ----- */
+/* Text input. */
 
 typedef struct SetText
 {
@@ -186,7 +186,7 @@ member_set_in(PG_FUNCTION_ARGS)
 	PG_RETURN_SEG_MEMBER_SET_P(seg_set_builder_finish(b));
 }
 
-/* ----- text output ----- */
+/* Text output. */
 
 static void
 append_number(StringInfo out, int64 number)
@@ -261,7 +261,7 @@ member_set_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(out.data);
 }
 
-/* ----- binary ----- */
+/* Binary. */
 
 PG_FUNCTION_INFO_V1(member_set_send);
 Datum

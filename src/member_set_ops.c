@@ -169,7 +169,7 @@ seg_set_combine(SegSetOp op, const SegMemberSet *a, const SegMemberSet *b)
 	return result;
 }
 
-/* ----- counting without making a set ----- */
+/* Counting without making a set. */
 
 static uint32
 count_shared(const SegChunk *a, const SegChunk *b)
@@ -268,7 +268,7 @@ includes(const SegMemberSet *set, const SegMemberSet *part)
 	return true;
 }
 
-/* ----- SQL: algebra ----- */
+/* Algebra in SQL. */
 
 static Datum
 combine_arguments(FunctionCallInfo fcinfo, SegSetOp op)
@@ -317,7 +317,7 @@ intersection_cardinality(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(and_cardinality(a, b));
 }
 
-/* ----- SQL: predicates ----- */
+/* SQL: predicates. */
 
 PG_FUNCTION_INFO_V1(member_set_contains);
 Datum
@@ -363,7 +363,7 @@ member_set_overlaps(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(overlaps(a, b));
 }
 
-/* ----- SQL: equality, order, hash; copies are freed because index code leaks them ----- */
+/* SQL: equality, order, hash; copies are freed because index code leaks them. */
 
 static bool
 arguments_equal(FunctionCallInfo fcinfo)

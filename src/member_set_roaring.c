@@ -58,7 +58,7 @@
 #define little64(x)		(x)
 #endif
 
-/* ----- export ----- */
+/* Export. */
 
 typedef struct ContainerHead
 {
@@ -313,7 +313,7 @@ to_roaring64(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(end_bytea(&out));
 }
 
-/* ----- import ----- */
+/* Import. */
 
 typedef struct Reader
 {

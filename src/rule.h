@@ -128,6 +128,25 @@ typedef enum SegCompare
 	SEG_EQ, SEG_LT, SEG_LE, SEG_GT, SEG_GE
 } SegCompare;
 
+/* The same comparison with its sides exchanged. */
+static inline SegCompare
+seg_compare_mirrored(SegCompare op)
+{
+	switch (op)
+	{
+		case SEG_LT:
+			return SEG_GT;
+		case SEG_LE:
+			return SEG_GE;
+		case SEG_GT:
+			return SEG_LT;
+		case SEG_GE:
+			return SEG_LE;
+		default:
+			return op;
+	}
+}
+
 typedef enum SegClockWord
 {
 	SEG_NOW, SEG_TODAY, SEG_YESTERDAY, SEG_TOMORROW

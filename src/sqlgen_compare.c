@@ -42,25 +42,6 @@ symbol(SegCompare op)
 	}
 }
 
-/* The same comparison with its sides exchanged. */
-static SegCompare
-flip(SegCompare op)
-{
-	switch (op)
-	{
-		case SEG_LT:
-			return SEG_GT;
-		case SEG_LE:
-			return SEG_GE;
-		case SEG_GT:
-			return SEG_LT;
-		case SEG_GE:
-			return SEG_LE;
-		default:
-			return op;
-	}
-}
-
 static bool
 is_json(const SegSqlTerm *term)
 {
@@ -204,7 +185,7 @@ compare_times(SegSql *g, SegSqlBeside beside, SegCompare op, const SegSqlTerm *a
 	if (a->type.type == SEG_T_MOMENT && b->whole_day)
 		return compare_with_day(g, beside, op, a, b);
 	if (b->type.type == SEG_T_MOMENT && a->whole_day)
-		return compare_with_day(g, beside, flip(op), b, a);
+		return compare_with_day(g, beside, seg_compare_mirrored(op), b, a);
 	if (a->type.type == SEG_T_DAY && b->type.type == SEG_T_DAY)
 		return psprintf("%s %s %s", a->sql, symbol(op), b->sql);
 	return psprintf("%s %s %s", seg_sql_moment(g, a), symbol(op), seg_sql_moment(g, b));

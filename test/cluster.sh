@@ -4,11 +4,11 @@
 #	test/cluster.sh COMMAND...	runs COMMAND beside it
 #	. test/cluster.sh		for start_cluster alone
 #
-# PG_CONFIG names the PostgreSQL to use (the command finds one itself). Nothing is installed there: PostgreSQL
-# finds its files relative to the server program, so a directory with copies of
-# the programs and links to everything else is an installation of its own, and
-# "make install" goes into that. It needs no root, works for every version, and
-# goes away with the rest.
+# PG_CONFIG names the PostgreSQL to use (the command finds one itself). Nothing
+# is installed there: PostgreSQL finds its files relative to the server program,
+# so a directory with copies of the programs and links to everything else is an
+# installation of its own, and "make install" goes into that. It needs no root,
+# works for every version, and goes away with the rest.
 #
 # The server listens on a socket in a directory of its own and on no network
 # address. Root cannot run it, so then user postgres does (or nobody).
