@@ -254,6 +254,7 @@ seg_bind_population(const SegPopulation *population, int nrules, const SegRule *
 {
 	SegBinder  *b = begin(SEG_SCHEMA_POPULATION, population, seg_clock_zone(population->time_zone));
 
+	seg_bind_check_key(b);
 	b->nrules = nrules;
 	b->rules = rules;
 	b->self = self;

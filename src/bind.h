@@ -93,6 +93,8 @@ extern int	seg_bind_find_source(SegBinder *b, const char *name);
 extern bool seg_bind_row_array(SegBinder *b, const char *name);
 extern int	seg_bind_find_scope(SegBinder *b, const char *name);
 extern SegExpr *seg_bind_moment(SegBinder *b, int scope, const SegNode *node);
+/* Is the population's key what it was when it was registered? */
+extern void seg_bind_check_key(SegBinder *b);
 extern void seg_bind_column_type(SegBinder *b, Oid relid, const char *name, SegColumn *column);
 pg_noreturn extern void seg_bind_unknown_source(SegBinder *b, const SegNode *node, const char *name);
 

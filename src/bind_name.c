@@ -16,6 +16,7 @@
 #include "access/htup_details.h"
 #include "access/relation.h"
 #include "catalog/pg_type.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -42,7 +43,13 @@ table_columns(SegBinder *b, Oid relid)
 		if (columns->relid == relid)
 			return columns->tupdesc;
 	}
-	relation = relation_open(relid, AccessShareLock);
+	relation = try_relation_open(relid, AccessShareLock);
+	if (relation == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("a relation of population \"%s\" does not exist any more", b->population->name),
+				 errdetail("It had the OID %u.", relid),
+				 errhint("Drop the source or lookup that it was, or the population, with cascade => true.")));
 	columns = palloc(sizeof(SegTableColumns));
 	columns->relid = relid;
 	columns->tupdesc = CreateTupleDescCopy(RelationGetDescr(relation));
@@ -119,6 +126,37 @@ moment_column(SegBinder *b, int source)
 	return column;
 }
 
+/* Registered columns may have gone since: those that lead from a source to the member. */
+static void
+check_way_to_member(SegBinder *b, int source)
+{
+	const SegSource *sources = b->population->sources;
+	SegColumn	column;
+
+	for (; source >= 0; source = sources[source].parent)
+	{
+		seg_bind_column_type(b, sources[source].relid, sources[source].key, &column);
+		if (sources[source].parent >= 0)
+			seg_bind_column_type(b, sources[sources[source].parent].relid, sources[source].parent_key, &column);
+	}
+}
+
+void
+seg_bind_check_key(SegBinder *b)
+{
+	const SegPopulation *population = b->population;
+	SegColumn	column;
+
+	seg_bind_column_type(b, population->relid, population->key, &column);
+	if (!seg_key_types_match(column.type.typid, population->key_type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("key \"%s\" of population \"%s\" is %s now", population->key, population->name,
+						format_type_be(column.type.typid)),
+				 errdetail("It was %s when the population was created.", format_type_be(population->key_type)),
+				 errhint("Create the population anew, or over a view that casts its key.")));
+}
+
 int
 seg_bind_relation(SegBinder *b, int source, const char *name)
 {
@@ -132,6 +170,7 @@ seg_bind_relation(SegBinder *b, int source, const char *name)
 		if (foreach_current_index(lc) > 0 && relation->source == source && strcmp(relation->name, name) == 0)
 			return foreach_current_index(lc);
 	}
+	check_way_to_member(b, source);
 	relation = palloc0(sizeof(SegRelation));
 	relation->source = source;
 	relation->name = name;

@@ -435,26 +435,3 @@ seg_check_unique_data(const SegPopulation *population, Oid relid, const char *co
 				 errmsg("column \"%s\" of \"%s\" is not unique", column, get_rel_name(relid)),
 				 errdetail("(%s)=(%s) is in more than one row.", column, duplicate)));
 }
-
-/* Types that differ in name alone, as far as keys go, have the same family. */
-static Oid
-key_family(Oid type)
-{
-	switch (type)
-	{
-		case INT2OID:
-		case INT4OID:
-		case INT8OID:
-			return INT8OID;
-		case VARCHAROID:
-			return TEXTOID;
-		default:
-			return type;
-	}
-}
-
-bool
-seg_key_types_match(Oid a, Oid b)
-{
-	return key_family(a) == key_family(b);
-}

@@ -96,9 +96,6 @@ extern bool seg_column_unique(Oid relid, const char *column);
 /* An error unless each value of the column stands in one row; nulls do not count. */
 extern void seg_check_unique_data(const SegPopulation *population, Oid relid, const char *column);
 
-/* Can a column of one type refer to a column of the other? */
-extern bool seg_key_types_match(Oid a, Oid b);
-
 /* Is a new name free where it will be looked up: at the members, or at the rows of a source or lookup? */
 extern void seg_check_name_is_free(const SegPopulation *population, SegLookupOf of, int of_index,
 								   const char *name);

@@ -17,6 +17,8 @@
 #include "nodes/params.h"
 #include "tcop/dest.h"
 #include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 
@@ -55,11 +57,33 @@ seg_layout_value(const SegLayout *layout, const SegRow *row, int column, const S
 
 /* Rows as they come. */
 
+/*
+ * Columns arrive as they were bound, except for a computed attribute: its type was stored
+ * when it was added, and the columns in it may have got other types since.
+ */
+static void
+check_type(const SegColumn *column, Oid typid)
+{
+	Oid			bound = column->type.typid;
+
+	typid = getBaseType(typid);
+	if (typid == bound || (typid == JSONBOID && bound == JSONOID))
+		return;
+	if (column->kind != SEG_COLUMN_EXPRESSION)
+		elog(ERROR, "column \"%s\" arrives with type %u instead of %u", column->name, typid, bound);
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("a computed attribute is of type %s now", format_type_be(typid)),
+			 errdetail("Its expression %s was of type %s when it was added.", column->name, format_type_be(bound)),
+			 errhint("Drop the attribute and add it again.")));
+}
+
 static void
 receiver_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
 {
 	Receiver   *r = (Receiver *) self;
 	SegLayout  *layout = r->layout;
+	SegRelation *relation = list_nth(r->reading->program->relations, r->relation);
 
 	if (tupdesc->natts != layout->ncolumns + 1)
 		elog(ERROR, "reading query has %d columns instead of %d", tupdesc->natts, layout->ncolumns + 1);
@@ -68,6 +92,7 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
 		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i + 1);
 		SegLayoutColumn *column = &layout->columns[i];
 
+		check_type(list_nth(relation->columns, i), attribute->atttypid);
 		column->len = attribute->attlen;
 		column->byval = attribute->attbyval;
 		column->align = attribute->attalign;

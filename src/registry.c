@@ -349,6 +349,29 @@ seg_source_names(const SegPopulation *population)
 	return names;
 }
 
+/* Types that differ in name alone, as far as keys go, have the same family. */
+static Oid
+key_family(Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+			return INT8OID;
+		case VARCHAROID:
+			return TEXTOID;
+		default:
+			return type;
+	}
+}
+
+bool
+seg_key_types_match(Oid a, Oid b)
+{
+	return key_family(a) == key_family(b);
+}
+
 static SegSegment *
 read_segment(const SegScan *scan)
 {

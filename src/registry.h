@@ -118,6 +118,9 @@ extern SegPopulation *seg_population_bare_by_id(int32 id);
 /* Of char *, for hints. */
 extern List *seg_source_names(const SegPopulation *population);
 
+/* Can a column of one type refer to a column of the other? */
+extern bool seg_key_types_match(Oid a, Oid b);
+
 /* Of SegSegment *, by name; and one, or NULL where missing_ok. */
 extern List *seg_segments_of_population(int32 population);
 extern SegSegment *seg_segment_get(int32 population, const char *name, bool missing_ok);
