@@ -170,7 +170,9 @@ seg_bind_relation(SegBinder *b, int source, const char *name)
 		if (foreach_current_index(lc) > 0 && relation->source == source && strcmp(relation->name, name) == 0)
 			return foreach_current_index(lc);
 	}
-	check_way_to_member(b, source);
+	/* an array in a document is no source */
+	if (source >= 0)
+		check_way_to_member(b, source);
 	relation = palloc0(sizeof(SegRelation));
 	relation->source = source;
 	relation->name = name;

@@ -168,7 +168,7 @@ seg_clock_add(const SegClock *clock, TimestampTz moment, const Interval *span, i
 		int64		days;
 
 		if (!local_of(clock, moment, &local) ||
-			!add_months(&local, (int64) sign * span->month) ||
+			(span->month != 0 && !add_months(&local, (int64) sign * span->month)) ||
 			pg_mul_s64_overflow((int64) sign * span->day, USECS_PER_DAY, &days) ||
 			pg_add_s64_overflow(local, days, &local) ||
 			!IS_VALID_TIMESTAMP(local) ||

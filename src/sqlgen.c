@@ -30,6 +30,9 @@
 /* Texts longer than this are not written twice. */
 #define LONGEST_TWICE 100
 
+/* Segments that refer to each other many times over would make a text without end. */
+#define MOST_CONDITIONS 100000
+
 void
 seg_sql_newline(SegSql *g, StringInfo out)
 {
@@ -253,6 +256,11 @@ char *
 seg_sql_condition(SegSql *g, const SegExpr *expr, SegSqlBeside beside)
 {
 	check_stack_depth();
+	if (++g->nconditions > MOST_CONDITIONS)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("the rule is too large to be shown as one query"),
+				 errdetail("The rule of a segment is written out wherever the segment is referred to.")));
 	CHECK_FOR_INTERRUPTS();
 	switch (expr->op)
 	{

@@ -48,6 +48,7 @@ typedef struct SegSql
 	const char *zone;			/* the time zone, as a literal */
 	char	 ***aliases;		/* [scope][source]: alias of the source's row, where there is one */
 	int			naliases;		/* aliases given out so far */
+	int			nconditions;	/* conditions written so far */
 	int			level;			/* of indentation */
 } SegSql;
 

@@ -349,7 +349,7 @@ has_value(SegSql *g, const SegExpr *expr, const SegSqlTerm *list, const SegSqlTe
 	char	   *from = elements(g, list, &element);
 
 	finish_element(g, &element);
-	if (!is_json(list) && element.type.type != SEG_T_MOMENT && plainly_equal(&element, value, &expr->how) != NULL)
+	if (!is_json(&element) && element.type.type != SEG_T_MOMENT && plainly_equal(&element, value, &expr->how) != NULL)
 		return psprintf("%s = ANY (%s)", value->sql, list->sql);
 	return psprintf("EXISTS (SELECT 1 %s WHERE %s)", from,
 					seg_sql_compare(g, SEG_SQL_IN_OR, SEG_EQ, &element, value, &expr->how));
@@ -465,7 +465,7 @@ count_elements(SegSql *g, const SegSqlTerm *list)
 	SegSqlTerm	element;
 	char	   *from = elements(g, list, &element);
 
-	return psprintf(is_json(list) ? "(SELECT count(nullif(%s, 'null')) %s)" : "(SELECT count(%s) %s)", element.sql, from);
+	return psprintf(is_json(&element) ? "(SELECT count(nullif(%s, 'null')) %s)" : "(SELECT count(%s) %s)", element.sql, from);
 }
 
 /* Characters of a text, elements of a list. */

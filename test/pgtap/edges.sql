@@ -1,6 +1,6 @@
 -- Edges that random rules have found: of calendars, of types, of a batch.
 BEGIN;
-SELECT plan(14);
+SELECT plan(18);
 CREATE SCHEMA edges;
 SET search_path = edges, public;
 CREATE TABLE person (id int PRIMARY KEY, at timestamptz, day date, balance numeric, tags text[], data jsonb, span interval);
@@ -54,6 +54,22 @@ BEGIN
 END $$;
 SELECT CASE WHEN to_regclass('abroad') IS NULL THEN skip('there is no file_fdw')
 	ELSE is(who('age > 15', 'abroad'), '2', 'a foreign table') END;
+
+-- arrays of json, whose nulls are no elements
+CREATE TABLE boxed (id int PRIMARY KEY, things jsonb[], at timestamp);
+INSERT INTO boxed VALUES (1, ARRAY['1', '"a"', 'null', NULL]::jsonb[], '294276-12-31'), (2, ARRAY['"b"']::jsonb[], 'infinity');
+SELECT segments.create_population('boxed', 'boxed');
+CREATE FUNCTION who_by_sql(rule segments.segment_rule) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE result text;
+BEGIN
+	EXECUTE 'SELECT coalesce(string_agg(m.id::text, '' '' ORDER BY m.id), '''') FROM (' || segments.sql(rule, 'boxed') || ') AS m' INTO result;
+	RETURN result;
+END
+$$;
+SELECT is(ARRAY[who(rule, 'boxed'), who_by_sql(rule)], '{1,1}', rule::text)
+FROM unnest(ARRAY['length(things) = 2', 'things has ''a'' and things has 1', 'things has all (''a'', 1)']::segments.segment_rule[]) AS rule;
+SELECT is(ARRAY[who(rule, 'boxed'), who_by_sql(rule)], '{1 2,1 2}', 'the last month that there is has an end')
+FROM CAST('at - 30 days > 9999-12-31' AS segments.segment_rule) AS rule;
 
 SELECT * FROM finish();
 ROLLBACK;
