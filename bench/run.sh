@@ -4,7 +4,7 @@
 #
 # CUSTOMERS	how many (100000); each has five orders
 # ROUNDS	how often everything is measured (3)
-# TMPDIR	where the server's data are; a million customers take 6 GB
+# TMPDIR	where the server keeps its data; a million customers take 6 GB
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . test/cluster.sh
@@ -50,8 +50,8 @@ echo "Making $customers customers ..." >&2
 for round in $(seq "$rounds"); do
 	echo "Round $round of $rounds ..." >&2
 	run -v round="$round" -f bench/round.sql >>"$log/bench.log" 2>&1 || fail
+	run -At -v rounds="$round" -v cores="$(nproc)" -f bench/summary.sql >"$log/results.md" 2>>"$log/bench.log" || fail
+	cp "$log/results.md" bench/RESULTS.md
 done
-run -At -v rounds="$rounds" -v cores="$(nproc)" -f bench/summary.sql >"$log/results.md" 2>>"$log/bench.log" || fail
-cat "$log/results.md"
-cp "$log/results.md" bench/RESULTS.md
-echo "In $((SECONDS / 60)) minutes; written to bench/RESULTS.md." >&2
+cat bench/RESULTS.md
+echo "In $((SECONDS / 60)) minutes $((SECONDS % 60)) seconds; written to bench/RESULTS.md." >&2

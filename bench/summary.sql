@@ -15,7 +15,7 @@ CREATE FUNCTION pg_temp.shown(ms float) RETURNS text LANGUAGE sql AS $$
 SELECT CASE WHEN ms < 1 THEN round((ms * 1000)::numeric, CASE WHEN ms < 0.01 THEN 1 ELSE 0 END) || ' us'
 	WHEN ms < 10000 THEN round(ms::numeric, CASE WHEN ms < 10 THEN 1 ELSE 0 END) || ' ms' ELSE round(ms::numeric / 1000, 1) || ' s' END
 $$;
-SELECT format(E'# Measured\n\n%s customers, %s orders, medians of %s rounds, ours and theirs in turn. %s, %s cores, one of them used.\nTimes are those of the processor. "Of ours" is how many times as long as segments it takes.\n',
+SELECT format(E'# Measured\n\n%s customers, %s orders, medians of %s round(s), ours and theirs in turn. %s, %s cores, one of them used.\nTimes are those of the processor. "Of ours" is how many times as long as segments it takes.\n',
 	to_char(:customers, 'FM999,999,999'), to_char(5 * :customers, 'FM999,999,999'), :rounds, split_part(version(), ' on ', 1), :cores);
 CREATE TEMP TABLE median AS
 SELECT part, what, way, percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS ms FROM result GROUP BY 1, 2, 3;
