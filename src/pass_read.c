@@ -303,7 +303,9 @@ plan_reading(const SegReading *reading, int relation)
 	bool		looks = looks_for_members(reading);
 	Oid			argtypes[] = {INT8ARRAYOID};
 	SegSpan		window = seg_pass_read_window(reading->eval, relation);
-	char	   *query = seg_sql_read(reading->program, relation, looks ? "$1" : NULL, window);
+	List	   *conditions = relation == 0 && reading->only == NULL ?
+		seg_pass_read_conditions(reading->eval) : NIL;
+	char	   *query = seg_sql_read(reading->program, relation, looks ? "$1" : NULL, window, conditions);
 	SPIPlanPtr	plan = SPI_prepare_cursor(query, looks ? 1 : 0, argtypes, CURSOR_OPT_PARALLEL_OK);
 
 	if (plan == NULL)

@@ -1,10 +1,13 @@
 /*
  * pass_read_window.c
- *		Which rows of a source some rule can want, by their moment.
+ *		Which rows some rule can want: of a source by their moment, of the population by their columns.
  *
  * Each aggregate over the source's rows reaches as far as its window.  What all of them reach
  * together is read, from the least start to the greatest end.  One aggregate without a
  * window makes that everything.
+ *
+ * Where there is only one rule, what it demands of a column of the population is asked of the
+ * table, which may have an index for it: comparisons that cannot fail in SQL.
  *
  * A reach may be too wide, never too narrow: the evaluator still tests every row.
  *
@@ -12,6 +15,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
 
 #include "eval_fold.h"
@@ -108,4 +112,91 @@ seg_pass_read_window(SegEval *eval, int relation)
 		}
 	}
 	return window;
+}
+
+/* The type of a column of the population's own row, or InvalidOid. */
+static Oid
+own_column_type(const SegEval *eval, const SegExpr *expr)
+{
+	const SegRelation *relation;
+	const SegColumn *column;
+
+	if (expr->op != SEG_X_COLUMN || expr->scope != SEG_SCOPE_MEMBER || expr->relation != 0)
+		return InvalidOid;
+	relation = linitial(eval->program->relations);
+	column = list_nth(relation->columns, expr->column);
+	if (column->kind != SEG_COLUMN_ATTRIBUTE || column->nlookups > 0 || column->npath > 0)
+		return InvalidOid;
+	return column->base.typid;
+}
+
+static bool
+are_constants(const SegExpr *expr, SegTag tag, SegTag other)
+{
+	for (int i = 1; i < expr->nargs; i++)
+		if (expr->args[i]->op != SEG_X_CONST ||
+			(expr->args[i]->constant.tag != tag && expr->args[i]->constant.tag != other))
+			return false;
+	return true;
+}
+
+/* Is it a comparison that SQL makes as we do, and without an error? */
+static bool
+is_safe(const SegExpr *expr, Oid typid)
+{
+	bool		equality = expr->op == SEG_X_IN || (expr->op == SEG_X_COMPARE && expr->detail == SEG_EQ);
+
+	switch (typid)
+	{
+		case BOOLOID:
+			return expr->op == SEG_X_TRUTH;
+		case INT2OID:
+		case INT4OID:
+		case INT8OID:
+		case NUMERICOID:
+			return (equality || expr->op == SEG_X_COMPARE) && are_constants(expr, SEG_V_INT, SEG_V_NUMERIC);
+		case TEXTOID:
+		case VARCHAROID:
+			return equality && !OidIsValid(expr->how.collation) && are_constants(expr, SEG_V_TEXT, SEG_V_TEXT);
+		case TEXTARRAYOID:
+			return (expr->op == SEG_X_HAS_ANY || expr->op == SEG_X_HAS_ALL) && !OidIsValid(expr->how.collation) &&
+				are_constants(expr, SEG_V_TEXT, SEG_V_TEXT);
+		default:
+			return false;
+	}
+}
+
+static List *
+add_conditions(SegEval *eval, const SegExpr *expr, List *conditions)
+{
+	SegReadCondition condition = {.expr = expr};
+	SegReadCondition *copy;
+	Oid			typid;
+
+	check_stack_depth();
+	if (expr->op == SEG_X_AND)
+	{
+		for (int i = 0; i < expr->nargs; i++)
+			conditions = add_conditions(eval, expr->args[i], conditions);
+		return conditions;
+	}
+	if (expr->nargs == 0)
+		return conditions;
+	typid = own_column_type(eval, expr->args[0]);
+	if (typid == DATEOID || typid == TIMESTAMPOID || typid == TIMESTAMPTZOID)
+	{
+		condition.in_span = true;
+		condition.span = reach_of(eval, expr);
+	}
+	else if (!is_safe(expr, typid))
+		return conditions;
+	copy = palloc(sizeof(SegReadCondition));
+	*copy = condition;
+	return lappend(conditions, copy);
+}
+
+List *
+seg_pass_read_conditions(SegEval *eval)
+{
+	return eval->program->nrules == 1 ? add_conditions(eval, eval->program->rules[0], NIL) : NIL;
 }

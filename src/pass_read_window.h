@@ -1,6 +1,6 @@
 /*
  * pass_read_window.h
- *		Which rows of a source some rule can want, by their moment.
+ *		Which rows some rule can want: of a source by their moment, of the population by their columns.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -14,5 +14,11 @@
 
 /* Rows whose moment lies outside, and those without a moment if either bound is finite, change no answer. */
 extern SegSpan seg_pass_read_window(SegEval *eval, int relation);
+
+/*
+ * What every member fulfils for whom the program's only rule holds, of SegReadCondition *: rows of
+ * the population that do not may be left out.  None where there are more rules.
+ */
+extern List *seg_pass_read_conditions(SegEval *eval);
 
 #endif							/* SEG_PASS_READ_WINDOW_H */

@@ -217,14 +217,24 @@ extern void seg_eval_end(SegEval *eval);
  */
 extern char *seg_sql_rule(const SegProgram *program, int rule, const TimestampTz *now);
 
+/* A test of a column of the population's own; for days and moments: that it lies in the span. */
+typedef struct SegReadCondition
+{
+	const SegExpr *expr;
+	bool		in_span;
+	SegSpan		span;
+} SegReadCondition;
+
 /*
  * The reading query of a relation, for a pass: (member bigint, column ...) of every row, columns
  * in the order of the relation, each in its base type (json ones as jsonb, at the end
  * of their path).  members: NULL, or the text of an SQL expression of type bigint[] to
  * which the member numbers are restricted.  window: of a source, the moments outside of
  * which no rows are wanted; the query may give some of them.  Infinite bounds mean all rows.
+ * conditions: of the population, SegReadCondition *, without which no row is wanted.
  */
-extern char *seg_sql_read(const SegProgram *program, int relation, const char *members, SegSpan window);
+extern char *seg_sql_read(const SegProgram *program, int relation, const char *members, SegSpan window,
+						  const List *conditions);
 
 /*
  * Names as they are to be written in SQL, whatever the search_path: schema.table, and a

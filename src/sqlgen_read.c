@@ -137,51 +137,76 @@ local_bound(const SegProgram *program, TimestampTz moment, int further)
 	return psprintf("date '%s'", seg_sql_day_text(day + further));
 }
 
-/* The condition that a row lies in the window, in a form that an index can be asked. */
+/* The condition that a column lies in a span, in a form that an index can be asked. */
 static void
-append_window(ReadQuery *q, const SegRelation *relation, SegSpan window, StringInfo out)
+append_span(const SegProgram *program, const char *column, Oid typid, SegSpan span, StringInfo out)
 {
-	const SegProgram *program = q->g.program;
-	ListCell   *lc;
+	char	   *start = NULL;
+	char	   *end = NULL;
 
-	if (window.start >= window.end)
+	if (span.start >= span.end)
 	{
 		appendStringInfoString(out, " AND false");
 		return;
 	}
+	if (typid != TIMESTAMPTZOID)
+	{
+		start = local_bound(program, span.start, -1);
+		end = local_bound(program, span.end, 2);
+	}
+	else
+	{
+		if (!TIMESTAMP_NOT_FINITE(span.start))
+			start = seg_sql_moment_text(span.start);
+		if (!TIMESTAMP_NOT_FINITE(span.end))
+			end = seg_sql_moment_text(span.end);
+	}
+	if (start != NULL)
+		appendStringInfo(out, " AND %s >= %s", column, start);
+	if (end != NULL)
+		appendStringInfo(out, " AND %s < %s", column, end);
+}
+
+/* The condition that the row of a source lies in the window. */
+static void
+append_window(ReadQuery *q, const SegRelation *relation, SegSpan window, StringInfo out)
+{
+	ListCell   *lc;
+
 	foreach(lc, relation->columns)
 	{
 		const SegColumn *column = lfirst(lc);
-		bool		local = column->base.typid != TIMESTAMPTZOID;
-		char	   *start = NULL;
-		char	   *end = NULL;
-		char	   *at;
 
 		if (column->kind != SEG_COLUMN_MOMENT)
 			continue;
-		at = seg_sql_qualified(q->g.aliases[0][column->source], column->name);
-		if (local)
-		{
-			start = local_bound(program, window.start, -1);
-			end = local_bound(program, window.end, 2);
-		}
-		else
-		{
-			if (!TIMESTAMP_NOT_FINITE(window.start))
-				start = seg_sql_moment_text(window.start);
-			if (!TIMESTAMP_NOT_FINITE(window.end))
-				end = seg_sql_moment_text(window.end);
-		}
-		if (start != NULL)
-			appendStringInfo(out, " AND %s >= %s", at, start);
-		if (end != NULL)
-			appendStringInfo(out, " AND %s < %s", at, end);
+		append_span(q->g.program, seg_sql_qualified(q->g.aliases[0][column->source], column->name),
+					column->base.typid, window, out);
 		return;
+	}
+	if (window.start >= window.end)
+		appendStringInfoString(out, " AND false");
+}
+
+static void
+append_conditions(ReadQuery *q, const SegRelation *relation, const List *conditions, StringInfo out)
+{
+	ListCell   *lc;
+
+	foreach(lc, conditions)
+	{
+		const SegReadCondition *condition = lfirst(lc);
+		const SegColumn *column = list_nth(relation->columns, condition->expr->args[0]->column);
+
+		if (condition->in_span)
+			append_span(q->g.program, seg_sql_qualified(SEG_POPULATION_ALIAS, column->name), column->base.typid,
+						condition->span, out);
+		else
+			appendStringInfo(out, " AND %s", seg_sql_condition(&q->g, condition->expr, SEG_SQL_IN_AND));
 	}
 }
 
 char *
-seg_sql_read(const SegProgram *program, int relationno, const char *members, SegSpan window)
+seg_sql_read(const SegProgram *program, int relationno, const char *members, SegSpan window, const List *conditions)
 {
 	const SegPopulation *population = program->population;
 	const SegRelation *relation = list_nth(program->relations, relationno);
@@ -219,11 +244,14 @@ seg_sql_read(const SegProgram *program, int relationno, const char *members, Seg
 		append_column(&q, relation, lfirst(lc));
 	initStringInfo(&where);
 	if (members != NULL)
-		appendStringInfo(&where, "\nWHERE %s = ANY (%s)", restricted, members);
+		appendStringInfo(&where, " AND %s = ANY (%s)", restricted, members);
 	/* a row of the population without a key is for the pass to complain about */
 	else if (relation->source >= 0)
-		appendStringInfo(&where, "\nWHERE %s IS NOT NULL", restricted);
+		appendStringInfo(&where, " AND %s IS NOT NULL", restricted);
 	if (relation->source >= 0)
 		append_window(&q, relation, window, &where);
-	return psprintf("SELECT %s%s\nFROM %s%s", member, q.columns.data, q.from.data, where.data);
+	else
+		append_conditions(&q, relation, conditions, &where);
+	return psprintf("SELECT %s%s\nFROM %s%s%s", member, q.columns.data, q.from.data,
+					where.len > 0 ? "\nWHERE" : "", where.data + (where.len > 0 ? strlen(" AND") : 0));
 }

@@ -1,7 +1,8 @@
--- Where every use of a source is windowed, only the window is read, by an index if there
--- is one; the answers are those of plain SQL, whatever type the moment has.
+-- Where every use of a source is windowed, only the window is read, and for a single rule
+-- only those of the population who can fulfil it, by an index if there is one; the
+-- answers are those of plain SQL, whatever type the moment has.
 BEGIN;
-SELECT plan(40);
+SELECT plan(54);
 SET LOCAL client_min_messages = warning;
 SET LOCAL search_path = public, segments;
 SET LOCAL max_parallel_workers_per_gather = 0;
@@ -90,5 +91,38 @@ FROM (VALUES
 	('sum(children.amount within last 10 days) > 36'),
 	('exists(instant i within last 10 days where exists(i.children where amount = 3 and i.id > 100))'),
 	('count(instant since 2025-12-30 where id > 7) > 2')) AS v (rule);
+
+CREATE TABLE guests (id integer PRIMARY KEY, country text, age integer, born date, seen timestamptz, local timestamp, tags text[]);
+INSERT INTO guests
+SELECT i, 'C' || i % 100, i % 90, date '1990-01-01' + i % 3000, timestamptz '2026-01-01 00:00+00' - i * interval '1 hour',
+	timestamp '2026-01-01 00:00' - i * interval '1 hour', ARRAY['t' || i % 50]
+FROM generate_series(1, 5000) AS i;
+CREATE INDEX ON guests (country);
+CREATE INDEX ON guests (age);
+CREATE INDEX ON guests (born);
+CREATE INDEX ON guests (seen);
+CREATE INDEX ON guests (local);
+ANALYZE guests;
+SELECT segments.create_population('guests', 'guests');
+CREATE FUNCTION guests_read(rule text, OUT read bigint, OUT ours bigint, OUT theirs bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	before bigint = pg_stat_get_xact_tuples_fetched('guests'::regclass) + pg_stat_get_xact_tuples_returned('guests'::regclass);
+BEGIN
+	ours = count(*) FROM segments.matching(rule::segments.segment_rule, 'guests', as_of => '2026-01-01 00:00+00');
+	read = pg_stat_get_xact_tuples_fetched('guests'::regclass) + pg_stat_get_xact_tuples_returned('guests'::regclass) - before;
+	EXECUTE format('SELECT count(*) FROM (%s) AS q',
+		segments.sql(rule::segments.segment_rule, 'guests', '2026-01-01 00:00+00')) INTO theirs;
+END
+$$;
+SELECT cmp_ok(r.read, '<=', v.most::bigint, v.rule || ' reads few rows') || E'\n' ||
+	is(r.ours, r.theirs, v.rule || ' finds the same')
+FROM (VALUES
+	('country = ''C7'' and age > 30', 50),
+	('country in (''C7'', ''C8'') and not (age > 30)', 100),
+	('seen < 2025-06-10 and age < 80', 200),
+	('age between 3 and 4 and born > 1990-01-01', 112),
+	('born between 1990-01-05 and 1990-01-07 and tags has any (''t4'', ''t5'')', 14),
+	('seen within last 2 days', 49),
+	('local within last 2 days and country is not null', 97)) AS v (rule, most), LATERAL guests_read(v.rule) AS r;
 SELECT * FROM finish();
 ROLLBACK;
