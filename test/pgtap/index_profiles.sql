@@ -71,7 +71,7 @@ SELECT cmp_ok(gin_clean_pending_list('profiles_d'), '>', 0::bigint, 'there were 
 SELECT is(pg_temp.pairs('profiles', true), :expected, 'and without');
 
 -- Other kinds of tables.
-CREATE UNLOGGED TABLE parts (n int, d jsonb) PARTITION BY RANGE (n);
+CREATE TABLE parts (n int, d jsonb) PARTITION BY RANGE (n);
 CREATE UNLOGGED TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (300);
 CREATE UNLOGGED TABLE part_2 PARTITION OF parts FOR VALUES FROM (300) TO (100000);
 INSERT INTO parts SELECT n, d FROM source WHERE n <= 600;
