@@ -16,17 +16,11 @@
 #include "bind.h"
 #include "nearest.h"
 
-typedef struct SegSegmentRef
-{
-	int32		id;
-	const char *name;
-} SegSegmentRef;
-
-/* A segment that is bound already; rows inside it lie in scopes from here on. */
+/* A segment that is bound already. */
 typedef struct SegBoundSegment
 {
 	int32		id;
-	int			nscopes;
+	int			nscopes;		/* rows inside it lie in scopes from here on */
 	SegExpr    *expr;
 } SegBoundSegment;
 
@@ -88,6 +82,17 @@ find_segment(SegBinder *b, const SegNode *node)
 			 seg_rule_errposition(b->rule, node)));
 }
 
+static const char *
+name_of(SegBinder *b, int32 id)
+{
+	ListCell   *lc;
+
+	foreach(lc, segments_of(b))
+		if (((SegSegment *) lfirst(lc))->id == id)
+			return ((SegSegment *) lfirst(lc))->name;
+	return "?";
+}
+
 static void
 refuse_cycle(SegBinder *b, const SegNode *node, const SegSegment *segment)
 {
@@ -98,28 +103,15 @@ refuse_cycle(SegBinder *b, const SegNode *node, const SegSegment *segment)
 	initStringInfo(&path);
 	foreach(lc, b->path)
 	{
-		SegSegmentRef *ref = lfirst(lc);
-
-		within |= ref->id == segment->id;
+		within |= lfirst_int(lc) == segment->id;
 		if (within)
-			appendStringInfo(&path, "\"%s\" -> ", ref->name);
+			appendStringInfo(&path, "\"%s\" -> ", name_of(b, lfirst_int(lc)));
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_RECURSION),
 			 errmsg("segment \"%s\" would refer to itself", segment->name),
 			 errdetail("The path is %s\"%s\".", path.data, segment->name),
 			 seg_rule_errposition(b->rule, node)));
-}
-
-static bool
-on_path(SegBinder *b, int32 id)
-{
-	ListCell   *lc;
-
-	foreach(lc, b->path)
-		if (((SegSegmentRef *) lfirst(lc))->id == id)
-			return true;
-	return false;
 }
 
 /* The rule of a segment in this run: one that was given goes before the stored one. */
@@ -132,44 +124,26 @@ rule_of(SegBinder *b, const SegSegment *segment)
 	return segment->rule;
 }
 
-static const char *
-name_of(SegBinder *b, int32 id)
-{
-	ListCell   *lc;
-
-	foreach(lc, segments_of(b))
-		if (((SegSegment *) lfirst(lc))->id == id)
-			return ((SegSegment *) lfirst(lc))->name;
-	return "?";
-}
-
 static SegExpr *
-bind_rule_of_segment(SegBinder *b, int32 id, const char *name, const SegRule *rule)
+bind_rule_of_segment(SegBinder *b, int32 id, const SegRule *rule)
 {
-	ListCell   *lc;
-	SegSegmentRef ref = {id, name};
-	SegBoundSegment *bound;
+	SegBoundSegment key = {.id = id,.nscopes = b->nscopes};
+	SegBoundSegment *bound = hash_search(b->bound_segments, &key, HASH_FIND, NULL);
 	const SegRule *outer = b->rule;
 	int			visible = b->visible;
 
-	foreach(lc, b->bound_segments)
-	{
-		bound = lfirst(lc);
-		if (bound->id == id && bound->nscopes == b->nscopes)
-			return bound->expr;
-	}
-	b->path = lappend(b->path, &ref);
+	if (bound != NULL)
+		return bound->expr;
+	b->path = lappend_int(b->path, id);
 	b->rule = rule;
 	b->visible = b->nscopes;
-	bound = palloc(sizeof(SegBoundSegment));
-	bound->id = id;
-	bound->nscopes = b->nscopes;
-	bound->expr = seg_bind_condition(b, seg_rule_root(rule));
+	key.expr = seg_bind_condition(b, seg_rule_root(rule));
 	b->visible = visible;
 	b->rule = outer;
 	b->path = list_delete_last(b->path);
-	b->bound_segments = lappend(b->bound_segments, bound);
-	return bound->expr;
+	bound = hash_search(b->bound_segments, &key, HASH_ENTER, NULL);
+	bound->expr = key.expr;
+	return key.expr;
 }
 
 SegExpr *
@@ -187,7 +161,7 @@ seg_bind_segment(SegBinder *b, const SegNode *node)
 				 errhint("segments.matching_segments() asks all segments of a population about a document."),
 				 seg_rule_errposition(b->rule, node)));
 	segment = find_segment(b, node);
-	if (on_path(b, segment->id))
+	if (list_member_int(b->path, segment->id))
 		refuse_cycle(b, node, segment);
 	if (segment->everyone)
 		return seg_expr_bool(b, true);
@@ -197,7 +171,7 @@ seg_bind_segment(SegBinder *b, const SegNode *node)
 
 		return seg_expr_make(b, &expr);
 	}
-	return bind_rule_of_segment(b, segment->id, segment->name, rule_of(b, segment));
+	return bind_rule_of_segment(b, segment->id, rule_of(b, segment));
 }
 
 /* The three schemas. */
@@ -253,8 +227,11 @@ SegProgram *
 seg_bind_population(const SegPopulation *population, int nrules, const SegRule **rules, const int32 *self)
 {
 	SegBinder  *b = begin(SEG_SCHEMA_POPULATION, population, seg_clock_zone(population->time_zone));
+	HASHCTL		control = {.keysize = offsetof(SegBoundSegment, expr),.entrysize = sizeof(SegBoundSegment),
+	.hcxt = CurrentMemoryContext};
 
 	seg_bind_check_key(b);
+	b->bound_segments = hash_create("segments bound", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	b->nrules = nrules;
 	b->rules = rules;
 	b->self = self;
@@ -263,7 +240,7 @@ seg_bind_population(const SegPopulation *population, int nrules, const SegRule *
 	for (int i = 0; i < nrules; i++)
 	{
 		if (self != NULL && self[i] != 0)
-			b->program->rules[i] = bind_rule_of_segment(b, self[i], name_of(b, self[i]), rules[i]);
+			b->program->rules[i] = bind_rule_of_segment(b, self[i], rules[i]);
 		else
 		{
 			b->rule = rules[i];

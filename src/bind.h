@@ -60,8 +60,8 @@ typedef struct SegBinder
 	List	   *relations_known;	/* of SegTableColumns * */
 	List	   *segments;		/* of the population, of SegSegment *; read when first asked for */
 	bool		segments_read;
-	List	   *path;			/* segments being bound, of SegSegmentRef *, outermost first */
-	List	   *bound_segments; /* of SegBoundSegment * */
+	List	   *path;			/* ids of the segments being bound, outermost first */
+	HTAB	   *bound_segments; /* of SegBoundSegment, by id and scopes around */
 	int			nrules;			/* the rules given, and whose they are */
 	const SegRule **rules;
 	const int32 *self;
