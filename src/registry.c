@@ -191,7 +191,6 @@ read_attributes(SegPopulation *population)
 		attribute->name = seg_scan_text(&scan, SEG_COL_ATTRIBUTE_NAME);
 		attribute->expression = seg_scan_text(&scan, SEG_COL_ATTRIBUTE_EXPRESSION);
 		attribute->typid = seg_scan_oid(&scan, SEG_COL_ATTRIBUTE_TYPE);
-		attribute->typmod = seg_scan_int4(&scan, SEG_COL_ATTRIBUTE_TYPMOD);
 		attribute->collation = collation == NULL ? InvalidOid :
 			get_collation_oid(seg_qualified_name_list(collation), true);
 	}
@@ -378,7 +377,6 @@ read_segment(const SegScan *scan)
 	SegSegment *segment = palloc0(sizeof(SegSegment));
 
 	segment->id = seg_scan_int4(scan, SEG_COL_SEGMENT_ID);
-	segment->population = seg_scan_int4(scan, SEG_COL_SEGMENT_POPULATION);
 	segment->name = seg_scan_text(scan, SEG_COL_SEGMENT_NAME);
 	segment->rule = scan_rule(scan, SEG_COL_SEGMENT_RULE);
 	segment->everyone = strcmp(seg_scan_text(scan, SEG_COL_SEGMENT_KIND), "everyone") == 0;

@@ -59,7 +59,6 @@ typedef struct SegAttribute
 	char	   *name;
 	char	   *expression;		/* SQL, columns written SEG_POPULATION_ALIAS.column */
 	Oid			typid;
-	int32		typmod;
 	Oid			collation;
 } SegAttribute;
 
@@ -98,7 +97,6 @@ seg_key_is_integer(const SegPopulation *population)
 typedef struct SegSegment
 {
 	int32		id;
-	int32		population;
 	char	   *name;
 	SegRule    *rule;
 	bool		everyone;		/* the whole population; made and dropped with it */
