@@ -45,7 +45,7 @@ CREATE FUNCTION same_answer(rule text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
 	theirs bigint[];
 BEGIN
-	EXECUTE format('SELECT array_agg(q.id::bigint ORDER BY 1) FROM (%s) AS q (id)',
+	EXECUTE format('SELECT array_agg(q.id::bigint ORDER BY q.id) FROM (%s) AS q (id)',
 		segments.sql(rule::segments.segment_rule, 'people', '2026-01-01 00:00+00')) INTO theirs;
 	RETURN theirs IS NOT DISTINCT FROM
 		(SELECT array_agg(m ORDER BY m) FROM segments.matching(rule::segments.segment_rule, 'people', as_of => '2026-01-01 00:00+00') AS m);
