@@ -15,7 +15,9 @@ CREATE TABLE segments.population (
 	dictionary boolean NOT NULL,
 	owner regrole NOT NULL,
 	time_zone text NOT NULL,
-	view_schema name
+	view_schema name,
+	maintenance text NOT NULL DEFAULT 'scheduled'
+		CHECK (maintenance IN ('immediate', 'queued', 'scheduled'))
 );
 COMMENT ON TABLE segments.population IS 'tables whose rows are segmented';
 COMMENT ON COLUMN segments.population.relation IS 'table or view with one row for each member';
@@ -25,6 +27,7 @@ COMMENT ON COLUMN segments.population.dictionary IS 'members are numbers given b
 COMMENT ON COLUMN segments.population.owner IS 'role that reads the data when rules are evaluated';
 COMMENT ON COLUMN segments.population.time_zone IS 'where days and months begin';
 COMMENT ON COLUMN segments.population.view_schema IS 'schema with one view for each segment; null: there are none';
+COMMENT ON COLUMN segments.population.maintenance IS 'immediate: every statement leaves its segments exact; queued: statements only note whom they touch; scheduled: refresh() alone';
 
 CREATE TABLE segments.source (
 	id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -87,6 +90,9 @@ CREATE TABLE segments.segment (
 	built boolean NOT NULL DEFAULT false,
 	built_at timestamptz,
 	members bigint NOT NULL DEFAULT 0,
+	valid_until timestamptz,
+	notify boolean NOT NULL DEFAULT false,
+	problem text,
 	UNIQUE (population, name)
 );
 CREATE INDEX segment_rule_idx ON segments.segment
@@ -97,7 +103,10 @@ COMMENT ON COLUMN segments.segment.kind IS 'dynamic: by its rule; everyone: the 
 COMMENT ON COLUMN segments.segment.active IS 'false: its members stay as they are';
 COMMENT ON COLUMN segments.segment.built IS 'false: its members have never been determined';
 COMMENT ON COLUMN segments.segment.built_at IS 'moment that the stored members are exact for';
-COMMENT ON COLUMN segments.segment.members IS 'number of stored members';
+COMMENT ON COLUMN segments.segment.members IS 'number of members in segments.membership; what segments.change holds comes on top';
+COMMENT ON COLUMN segments.segment.valid_until IS 'from this moment on nobody is a member; null: it does not end';
+COMMENT ON COLUMN segments.segment.notify IS 'a transaction that changes its members notifies channel segments';
+COMMENT ON COLUMN segments.segment.problem IS 'why it was deactivated, where its rule could not be evaluated any more';
 
 CREATE TABLE segments.membership (
 	population integer NOT NULL,

@@ -14,6 +14,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/regproc.h"
+#include "utils/timestamp.h"
 
 #include "catalog.h"
 #include "nearest.h"
@@ -197,6 +198,28 @@ read_attributes(SegPopulation *population)
 	seg_scan_end(&scan);
 }
 
+static const char *const maintenance_words[] = {
+	[SEG_IMMEDIATE] = "immediate",[SEG_QUEUED] = "queued",[SEG_SCHEDULED] = "scheduled"
+};
+
+bool
+seg_maintenance_of(const char *word, SegMaintenance *maintenance)
+{
+	for (Size i = 0; i < lengthof(maintenance_words); i++)
+	{
+		*maintenance = i;
+		if (strcmp(word, maintenance_words[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+const char *
+seg_maintenance_word(SegMaintenance maintenance)
+{
+	return maintenance_words[maintenance];
+}
+
 static SegPopulation *
 read_population(const SegScan *scan)
 {
@@ -211,6 +234,7 @@ read_population(const SegScan *scan)
 	population->owner = seg_scan_oid(scan, SEG_COL_POPULATION_OWNER);
 	population->time_zone = seg_scan_text(scan, SEG_COL_POPULATION_TIME_ZONE);
 	population->view_schema = seg_scan_name(scan, SEG_COL_POPULATION_VIEW_SCHEMA);
+	(void) seg_maintenance_of(seg_scan_text(scan, SEG_COL_POPULATION_MAINTENANCE), &population->maintenance);
 	return population;
 }
 
@@ -375,6 +399,8 @@ static SegSegment *
 read_segment(const SegScan *scan)
 {
 	SegSegment *segment = palloc0(sizeof(SegSegment));
+	bool		unlimited;
+	Datum		valid_until = seg_scan_datum(scan, SEG_COL_SEGMENT_VALID_UNTIL, &unlimited);
 
 	segment->id = seg_scan_int4(scan, SEG_COL_SEGMENT_ID);
 	segment->name = seg_scan_text(scan, SEG_COL_SEGMENT_NAME);
@@ -383,6 +409,8 @@ read_segment(const SegScan *scan)
 	segment->active = seg_scan_bool(scan, SEG_COL_SEGMENT_ACTIVE);
 	segment->built = seg_scan_bool(scan, SEG_COL_SEGMENT_BUILT);
 	segment->members = seg_scan_int8(scan, SEG_COL_SEGMENT_MEMBERS);
+	segment->valid_until = unlimited ? DT_NOEND : DatumGetTimestampTz(valid_until);
+	segment->notify = seg_scan_bool(scan, SEG_COL_SEGMENT_NOTIFY);
 	return segment;
 }
 

@@ -16,6 +16,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
 #include "compat.h"
@@ -62,6 +63,14 @@ typedef struct SegAttribute
 	Oid			collation;
 } SegAttribute;
 
+/* How members are kept current; sql/33-upkeep.sql tells more. */
+typedef enum SegMaintenance
+{
+	SEG_IMMEDIATE,				/* triggers evaluate whom a statement touched */
+	SEG_QUEUED,					/* triggers note whom a statement touched */
+	SEG_SCHEDULED				/* nobody notices; members are those of the last refresh */
+} SegMaintenance;
+
 typedef struct SegPopulation
 {
 	int32		id;
@@ -73,6 +82,7 @@ typedef struct SegPopulation
 	Oid			owner;			/* role that evaluation runs as */
 	char	   *time_zone;
 	char	   *view_schema;	/* where each segment has a view; NULL: nowhere */
+	SegMaintenance maintenance;
 	int			nsources;
 	SegSource  *sources;
 	int			nlookups;
@@ -103,6 +113,8 @@ typedef struct SegSegment
 	bool		active;			/* false: its members are frozen */
 	bool		built;			/* false: created with build => false and not refreshed since */
 	int64		members;		/* cardinality as stored */
+	TimestampTz valid_until;	/* from here on nobody is a member; DT_NOEND: never */
+	bool		notify;			/* changes of its members notify */
 } SegSegment;
 
 /* name NULL: the only population there is.  Errors say which populations there are. */
@@ -112,6 +124,10 @@ extern SegPopulation *seg_population_by_id(int32 id);
 /* The same without sources, lookups and attributes: all that reading members takes. */
 extern SegPopulation *seg_population_get_bare(const char *name);
 extern SegPopulation *seg_population_bare_by_id(int32 id);
+
+/* "immediate" and the like; false for another word. */
+extern bool seg_maintenance_of(const char *word, SegMaintenance *maintenance);
+extern const char *seg_maintenance_word(SegMaintenance maintenance);
 
 /* Of char *, for hints. */
 extern List *seg_source_names(const SegPopulation *population);
