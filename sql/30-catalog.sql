@@ -150,17 +150,3 @@ CREATE FUNCTION segments.readable_populations() RETURNS integer[]
 	AS 'MODULE_PATHNAME', 'readable_populations';
 COMMENT ON FUNCTION segments.readable_populations() IS
 	'ids of the populations whose key the current role may read';
-
-CREATE VIEW segments.overview WITH (security_invoker = true) AS
-SELECT p.name AS population, s.name AS segment, s.rule,
-	CASE WHEN s.built THEN s.members END AS members,
-	CASE WHEN s.built AND e.built
-		THEN pg_catalog.round(100.0 * s.members / NULLIF(e.members, 0), 2) END AS percent,
-	s.active, s.built_at, s.description
-FROM segments.segment s
-	JOIN segments.population p ON p.id = s.population
-	JOIN segments.segment e ON e.population = s.population AND e.kind = 'everyone'
-ORDER BY p.name, s.kind DESC, s.name;
-COMMENT ON VIEW segments.overview IS 'every segment with its size and its share of the population';
-COMMENT ON COLUMN segments.overview.members IS 'null: not built yet';
-COMMENT ON COLUMN segments.overview.percent IS 'of the members of the population';

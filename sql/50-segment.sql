@@ -2,19 +2,21 @@
 
 CREATE FUNCTION segments.create_segment(
 	name text, rule segments.segment_rule, population text DEFAULT NULL,
-	description text DEFAULT '', build boolean DEFAULT true)
+	description text DEFAULT '', build boolean DEFAULT true,
+	valid_until timestamptz DEFAULT NULL, notify boolean DEFAULT false)
 	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'create_segment';
-COMMENT ON FUNCTION segments.create_segment(text, segments.segment_rule, text, text, boolean) IS
-	'create a segment and return the number of its members; build => false: members come with the next refresh';
+COMMENT ON FUNCTION segments.create_segment(text, segments.segment_rule, text, text, boolean, timestamptz, boolean) IS
+	'create a segment and return the number of its members; build => false: members come with the next refresh; valid_until: nobody is a member from then on; notify: transactions that change its members notify channel segments';
 
 CREATE FUNCTION segments.alter_segment(
 	name text, rule segments.segment_rule DEFAULT NULL, new_name text DEFAULT NULL,
-	description text DEFAULT NULL, active boolean DEFAULT NULL, population text DEFAULT NULL)
+	description text DEFAULT NULL, active boolean DEFAULT NULL, population text DEFAULT NULL,
+	valid_until timestamptz DEFAULT NULL, notify boolean DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'alter_segment';
-COMMENT ON FUNCTION segments.alter_segment(text, segments.segment_rule, text, text, boolean, text) IS
-	'change what is given and return the number of members; active => false: they stay as they are';
+COMMENT ON FUNCTION segments.alter_segment(text, segments.segment_rule, text, text, boolean, text, timestamptz, boolean) IS
+	'change what is given and return the number of members; active => false: they stay as they are; valid_until => ''infinity'': it does not end any more';
 
 CREATE FUNCTION segments.drop_segment(
 	name text, population text DEFAULT NULL, cascade boolean DEFAULT false)
@@ -30,8 +32,8 @@ COMMENT ON FUNCTION segments.rebuild(text, text) IS
 	'evaluate a segment anew and return the number of its members';
 
 CREATE FUNCTION segments.refresh(
-	population text DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
+	population text DEFAULT NULL, as_of timestamptz DEFAULT NULL)
 	RETURNS bigint LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'refresh';
 COMMENT ON FUNCTION segments.refresh(text, timestamptz) IS
-	'evaluate all active segments anew in one pass and return how many there are';
+	'evaluate all active segments anew in one pass and return how many there are; as_of: as if it were that moment';

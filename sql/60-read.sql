@@ -1,4 +1,4 @@
--- Reading segments: as they were last built.
+-- Reading segments.
 
 CREATE FUNCTION segments.members_support(internal) RETURNS internal
 	LANGUAGE c STABLE STRICT PARALLEL SAFE
@@ -31,6 +31,12 @@ CREATE FUNCTION segments.count_members(segment text, population text DEFAULT NUL
 	AS 'MODULE_PATHNAME', 'count_members';
 COMMENT ON FUNCTION segments.count_members(text, text) IS
 	'how many members a segment has; nothing is counted';
+
+CREATE FUNCTION segments.segment_counts(population integer, OUT segment integer, OUT members bigint, OUT everyone bigint)
+	RETURNS SETOF record LANGUAGE c STABLE STRICT PARALLEL SAFE ROWS 100
+	AS 'MODULE_PATHNAME', 'segment_counts';
+COMMENT ON FUNCTION segments.segment_counts(integer) IS
+	'how many members each segment of a population has, and how many the population has; null: it has not been built';
 
 CREATE FUNCTION segments.is_member(segment text, key bigint, population text DEFAULT NULL)
 	RETURNS boolean LANGUAGE c STABLE PARALLEL SAFE
@@ -98,3 +104,16 @@ CREATE FUNCTION segments.sql(
 	AS 'MODULE_PATHNAME', 'sql';
 COMMENT ON FUNCTION segments.sql(segments.segment_rule, text, timestamptz) IS
 	'a rule as one plain SQL query for the keys of those for whom it holds; as_of null: the query says now()';
+
+CREATE VIEW segments.overview WITH (security_invoker = true) AS
+SELECT p.name AS population, s.name AS segment, s.rule, c.members,
+	pg_catalog.round(100.0 * c.members / NULLIF(c.everyone, 0), 2) AS percent,
+	s.active, s.built_at, s.valid_until, s.description, s.problem
+FROM segments.population p
+	CROSS JOIN LATERAL segments.segment_counts(p.id) AS c
+	JOIN segments.segment s ON s.id = c.segment
+ORDER BY p.name, s.kind DESC, s.name;
+COMMENT ON VIEW segments.overview IS 'every segment with its size and its share of the population';
+COMMENT ON COLUMN segments.overview.members IS 'null: not built yet';
+COMMENT ON COLUMN segments.overview.percent IS 'of the members of the population';
+COMMENT ON COLUMN segments.overview.problem IS 'why it was deactivated, where its rule could not be evaluated any more';

@@ -23,11 +23,11 @@
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
+#include "current.h"
 #include "define.h"
 #include "dictionary.h"
 #include "member_set.h"
 #include "pass.h"
-#include "read.h"
 
 /* Populations up to this size are not sampled, and a sample has about as many. */
 #define SAMPLE_SIZE		50000
@@ -196,10 +196,16 @@ estimate(PG_FUNCTION_ARGS)
 	SegProgram *program = bind_one(fcinfo, 0, 1);
 	SegSegment *everyone = seg_segment_get(program->population->id, SEG_EVERYONE, false);
 	bool		sampled = everyone->built && everyone->members > 2 * SAMPLE_SIZE;
-	SegMemberSet *only = sampled ? sample(seg_read_set(everyone->id)) : NULL;
+	SegMemberSet *only = NULL;
+	SegCurrent	current;
 	int64		matched = 0;
 	int64		seen;
 
+	if (sampled)
+	{
+		seg_current_begin(&current, program->population, everyone);
+		only = sample(seg_current_all(&current));
+	}
 	seen = seg_pass_run(program, now_of_transaction(), DT_NOEND, only, emit_count, &matched);
 	if (!sampled)
 		PG_RETURN_INT64(matched);

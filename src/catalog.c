@@ -12,8 +12,10 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "commands/sequence.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -153,4 +155,39 @@ seg_scan_name(const SegScan *scan, AttrNumber column)
 	Datum		value = seg_scan_datum(scan, column, &isnull);
 
 	return isnull ? NULL : pstrdup(NameStr(*DatumGetName(value)));
+}
+
+void
+seg_writer_begin(SegWriter *writer, const char *table)
+{
+	writer->rel = table_open(seg_catalog_relation(table), RowExclusiveLock);
+	writer->indexes = CatalogOpenIndexes(writer->rel);
+}
+
+void
+seg_writer_insert(SegWriter *writer, Datum *values, bool *nulls)
+{
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(writer->rel), values, nulls);
+
+	CatalogTupleInsertWithInfo(writer->rel, tuple, writer->indexes);
+	heap_freetuple(tuple);
+}
+
+void
+seg_writer_delete(SegWriter *writer, ItemPointer tid)
+{
+	CatalogTupleDelete(writer->rel, tid);
+}
+
+void
+seg_writer_end(SegWriter *writer)
+{
+	CatalogCloseIndexes(writer->indexes);
+	table_close(writer->rel, NoLock);
+}
+
+int64
+seg_next_number(const char *sequence)
+{
+	return nextval_internal(seg_catalog_relation(sequence), false);
 }

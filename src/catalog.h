@@ -112,4 +112,21 @@ extern bool seg_scan_bool(const SegScan *scan, AttrNumber column);
 extern char *seg_scan_text(const SegScan *scan, AttrNumber column);
 extern char *seg_scan_name(const SegScan *scan, AttrNumber column);
 
+/*
+ * Writing rows one by one, as PostgreSQL writes its catalogs: without a query, a trigger or a
+ * privilege.  For what has to be quick, and for what must not fail where a query would, since
+ * the transaction's snapshot is older than the row.  Sequences are those of the schema.
+ */
+typedef struct SegWriter
+{
+	Relation	rel;
+	struct ResultRelInfo *indexes;
+} SegWriter;
+
+extern void seg_writer_begin(SegWriter *writer, const char *table);
+extern void seg_writer_insert(SegWriter *writer, Datum *values, bool *nulls);
+extern void seg_writer_delete(SegWriter *writer, ItemPointer tid);
+extern void seg_writer_end(SegWriter *writer);
+extern int64 seg_next_number(const char *sequence);
+
 #endif							/* SEG_CATALOG_H */

@@ -52,6 +52,16 @@ BufFileReadMaybeEOF(BufFile *file, void *ptr, size_t size, bool eofOK)
 #define seg_qualified_name_list(name)	stringToQualifiedNameList(name, NULL)
 #endif
 
+#if PG_VERSION_NUM < 160000
+#define seg_decode_datetime(field, ftype, nf, dtype, tm, fsec, zone) \
+	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, zone)
+#define seg_guc_malloc(size)	malloc(size)
+#else
+#define seg_decode_datetime(field, ftype, nf, dtype, tm, fsec, zone) \
+	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, zone, &(DateTimeErrorExtra) {0})
+#define seg_guc_malloc(size)	guc_malloc(LOG, size)
+#endif
+
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn		pg_attribute_noreturn()
 #endif

@@ -151,6 +151,12 @@ seg_param_rule(const SegRule *value)
 	return (SegParam) {seg_catalog_type("segment_rule"), PointerGetDatum(value), value == NULL};
 }
 
+SegParam
+seg_param_moment(TimestampTz value)
+{
+	return (SegParam) {TIMESTAMPTZOID, TimestampTzGetDatum(value), TIMESTAMP_IS_NOEND(value)};
+}
+
 int32
 seg_define_write(const char *sql, int nparams, const SegParam *params)
 {

@@ -20,6 +20,7 @@
 #include "compat.h"
 #include "program.h"
 #include "registry.h"
+#include "state.h"
 
 /* Arguments of SQL functions: copied; NULL for null, which "required" refuses. */
 extern char *seg_arg_text(FunctionCallInfo fcinfo, int n);
@@ -60,6 +61,7 @@ extern SegParam seg_param_bool(bool value);
 extern SegParam seg_param_text(const char *value);	/* NULL is null */
 extern SegParam seg_param_name(const char *value);
 extern SegParam seg_param_rule(const SegRule *value);
+extern SegParam seg_param_moment(TimestampTz value);	/* DT_NOEND is null */
 
 /*
  * Run a statement on our own tables, with the extension's rights.  Returns the integer in
@@ -100,8 +102,18 @@ extern void seg_check_unique_data(const SegPopulation *population, Oid relid, co
 extern void seg_check_name_is_free(const SegPopulation *population, SegLookupOf of, int of_index,
 								   const char *name);
 
-/* Evaluates segments (SegSegment *) and everyone, as of a moment, and stores their members. */
-extern void seg_define_build(const SegPopulation *population, List *segments, TimestampTz now);
+/*
+ * define_build.c: evaluates segments (SegSegment *) and everyone, as of a moment or one that was
+ * settled already, and records their members.  Where triggers keep them current, nobody can
+ * write what is read from here to the end of the transaction.
+ */
+extern void seg_define_build(const SegPopulation *population, List *segments, TimestampTz as_of, SegReason reason);
+
+/* The same for all that is kept current. */
+extern void seg_define_refresh(const SegPopulation *population, List *segments, TimestampTz as_of);
+
+/* Evaluates whoever is due, so that what is stored is exact. */
+extern void seg_define_settle(const SegPopulation *population);
 
 /* The rule exists(source), which reads its filter. */
 extern SegRule *seg_source_rule(const char *source);

@@ -25,6 +25,7 @@
 #include "clock.h"
 #include "define.h"
 #include "nearest.h"
+#include "now.h"
 
 /* Dense: this many numbers for each key and these on top may lie unused. */
 #define SPAN_PER_KEY	64
@@ -182,7 +183,7 @@ create_population(PG_FUNCTION_ARGS)
 							1, &id);
 	population.id = DatumGetInt32(id.value);
 	made = seg_define_again(&population);
-	seg_define_build(made, NIL, GetCurrentTransactionStartTimestamp());
+	seg_define_build(made, NIL, seg_now_latest(), SEG_BY_RULE);
 	seg_define_end();
 	PG_RETURN_VOID();
 }

@@ -1,23 +1,19 @@
 /*
  * define_segment.c
- *		Making and changing segments, and building them.
- *
- * Whatever is built, the segment of everyone is built along with it, so that shares are
- * those of one moment.
+ *		Making and changing segments.
  *
  * Copyright (c) 2026, the segments authors
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "fmgr.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "current.h"
 #include "define.h"
+#include "now.h"
 #include "rule_info.h"
-#include "store.h"
 
 PG_FUNCTION_INFO_V1(create_segment);
 PG_FUNCTION_INFO_V1(alter_segment);
@@ -53,17 +49,6 @@ check_rule(const SegPopulation *population, SegSegment *segment)
 		ereport(NOTICE, (errmsg("%s", (char *) lfirst(lc))));
 }
 
-void
-seg_define_build(const SegPopulation *population, List *segments, TimestampTz now)
-{
-	int32	   *ids;
-	SegProgram *program;
-
-	segments = lappend(list_copy(segments), seg_segment_get(population->id, SEG_EVERYONE, false));
-	program = bind(population, segments, &ids);
-	seg_store_build(population, list_length(segments), ids, program, now);
-}
-
 static void
 check_segment_name(const SegPopulation *population, const char *name)
 {
@@ -83,12 +68,21 @@ check_segment_name(const SegPopulation *population, const char *name)
 static int64
 count_members_of(SegPopulation **population, const char *name)
 {
+	SegCurrent	current;
+
 	*population = seg_define_again(*population);
-	return seg_segment_get((*population)->id, name, false)->members;
+	seg_current_begin(&current, *population, seg_segment_get((*population)->id, name, false));
+	return seg_current_count(&current);
+}
+
+static TimestampTz
+valid_until_arg(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(n);
 }
 
 /*
- * create_segment(name, rule, population, description, build)
+ * create_segment(name, rule, population, description, build, valid_until, notify)
  */
 Datum
 create_segment(PG_FUNCTION_ARGS)
@@ -99,7 +93,7 @@ create_segment(PG_FUNCTION_ARGS)
 	bool		build = seg_arg_flag(fcinfo, 4, true);
 	List	   *segments;
 	int64		members = 0;
-	SegParam	params[4];
+	SegParam	params[6];
 
 	check_segment_name(population, name);
 
@@ -107,15 +101,17 @@ create_segment(PG_FUNCTION_ARGS)
 	params[1] = seg_param_text(name);
 	params[2] = seg_param_rule(seg_arg_required_rule(fcinfo, 1, "rule"));
 	params[3] = seg_param_text(description ? description : "");
-	(void) seg_define_write("INSERT INTO segments.segment (population, name, rule, description)"
-							" VALUES ($1, $2, $3, $4)", 4, params);
+	params[4] = seg_param_moment(valid_until_arg(fcinfo, 5));
+	params[5] = seg_param_bool(seg_arg_flag(fcinfo, 6, false));
+	(void) seg_define_write("INSERT INTO segments.segment (population, name, rule, description, valid_until, notify)"
+							" VALUES ($1, $2, $3, $4, $5, $6)", 6, params);
 
 	population = seg_define_again(population);
 	segments = list_make1(seg_segment_get(population->id, name, false));
 	check_rule(population, linitial(segments));
 	if (build)
 	{
-		seg_define_build(population, segments, GetCurrentTransactionStartTimestamp());
+		seg_define_build(population, segments, seg_now_latest(), SEG_BY_RULE);
 		members = count_members_of(&population, name);
 	}
 	seg_view_create(population, name);
@@ -169,7 +165,7 @@ rename_in_rules(const SegPopulation *population, const char *name, const char *n
 }
 
 /*
- * alter_segment(name, rule, new_name, description, active, population)
+ * alter_segment(name, rule, new_name, description, active, population, valid_until, notify)
  *		What is null stays as it is.  Where the rule changes, or is in force again, it and those
  *		that refer to it are built anew, unless it was never built.
  */
@@ -184,9 +180,9 @@ alter_segment(PG_FUNCTION_ARGS)
 	SegSegment *segment = seg_define_begin_segment(name, seg_arg_text(fcinfo, 5), &population);
 	bool		active = seg_arg_flag(fcinfo, 4, segment->active);
 	bool		renamed = new_name != NULL && strcmp(new_name, name) != 0;
-	bool		evaluate = active && (rule != NULL || !segment->active);
+	bool		evaluate = active && (rule != NULL || !segment->active || !PG_ARGISNULL(6));
 	int64		members;
-	SegParam	params[5];
+	SegParam	params[7];
 
 	if (renamed)
 		check_segment_name(population, new_name);
@@ -201,9 +197,14 @@ alter_segment(PG_FUNCTION_ARGS)
 	params[2] = seg_param_text(new_name);
 	params[3] = seg_param_text(description);
 	params[4] = seg_param_bool(active);
+	params[5] = PG_ARGISNULL(6) ? seg_param_moment(segment->valid_until) : seg_param_moment(PG_GETARG_TIMESTAMPTZ(6));
+	params[6] = seg_param_bool(seg_arg_flag(fcinfo, 7, segment->notify));
+	if (!active && segment->active)
+		seg_define_settle(population);
 	(void) seg_define_write("UPDATE segments.segment SET rule = coalesce($2, rule),"
 							" name = coalesce($3, name), description = coalesce($4, description),"
-							" active = $5 WHERE id = $1", 5, params);
+							" active = $5, valid_until = $6, notify = $7, problem = CASE WHEN $5 THEN NULL ELSE problem END"
+							" WHERE id = $1", 7, params);
 	if (renamed)
 	{
 		rename_in_rules(population, name, new_name);
@@ -222,7 +223,7 @@ alter_segment(PG_FUNCTION_ARGS)
 		int32	   *ids;
 
 		if (evaluate && segment->built)
-			seg_define_build(population, affected, GetCurrentTransactionStartTimestamp());
+			seg_define_build(population, affected, seg_now_latest(), SEG_BY_RULE);
 		else
 			(void) bind(population, affected, &ids);
 	}
@@ -250,7 +251,7 @@ rebuild(PG_FUNCTION_ARGS)
 				 errmsg("segment \"%s\" is not active", name),
 				 errdetail("Its members stay as they are."),
 				 errhint("Activate it with segments.alter_segment(), active => true.")));
-	seg_define_build(population, list_make1(segment), GetCurrentTransactionStartTimestamp());
+	seg_define_build(population, list_make1(segment), seg_now_latest(), SEG_BY_DATA);
 	members = count_members_of(&population, name);
 	seg_define_end();
 	PG_RETURN_INT64(members);
@@ -264,7 +265,7 @@ Datum
 refresh(PG_FUNCTION_ARGS)
 {
 	SegPopulation *population = seg_define_begin(seg_arg_text(fcinfo, 0));
-	TimestampTz as_of = seg_arg_moment(fcinfo, 1, "as_of");
+	TimestampTz as_of = PG_ARGISNULL(1) ? seg_now_latest() : seg_arg_moment(fcinfo, 1, "as_of");
 	List	   *segments = NIL;
 	ListCell   *lc;
 
@@ -275,7 +276,7 @@ refresh(PG_FUNCTION_ARGS)
 		if (segment->active && !segment->everyone)
 			segments = lappend(segments, segment);
 	}
-	seg_define_build(population, segments, as_of);
+	seg_define_refresh(population, segments, as_of);
 	seg_define_end();
 	PG_RETURN_INT64(list_length(segments));
 }

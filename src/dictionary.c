@@ -123,6 +123,44 @@ seg_dictionary_complete(const SegPopulation *population)
 	return total;
 }
 
+bool
+seg_dictionary_find(const SegPopulation *population, const char *key, int64 *member)
+{
+	SegScan		scan;
+	ScanKeyData keys[2];
+	bool		found;
+
+	seg_key_int4(&keys[0], SEG_COL_DICTIONARY_POPULATION, population->id);
+	seg_key_text(&keys[1], SEG_COL_DICTIONARY_KEY, key);
+	seg_scan_begin(&scan, "dictionary", "dictionary_population_key_key", lengthof(keys), keys);
+	found = seg_scan_next(&scan);
+	if (found)
+		*member = seg_scan_int8(&scan, SEG_COL_DICTIONARY_MEMBER);
+	seg_scan_end(&scan);
+	return found;
+}
+
+/* Nobody else can be giving one to the same key: he would have the row that has it. */
+int64
+seg_dictionary_give(const SegPopulation *population, const char *key)
+{
+	Datum		values[SEG_COL_DICTIONARY_KEY];
+	bool		nulls[SEG_COL_DICTIONARY_KEY] = {false};
+	SegWriter	writer;
+	int64		member;
+
+	if (seg_dictionary_find(population, key, &member))
+		return member;
+	member = seg_next_number("dictionary_member_seq");
+	values[SEG_COL_DICTIONARY_POPULATION - 1] = Int32GetDatum(population->id);
+	values[SEG_COL_DICTIONARY_MEMBER - 1] = Int64GetDatum(member);
+	values[SEG_COL_DICTIONARY_KEY - 1] = CStringGetTextDatum(key);
+	seg_writer_begin(&writer, "dictionary");
+	seg_writer_insert(&writer, values, nulls);
+	seg_writer_end(&writer);
+	return member;
+}
+
 char *
 seg_dictionary_key(const SegPopulation *population, int64 member)
 {

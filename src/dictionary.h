@@ -17,6 +17,10 @@
  */
 extern uint64 seg_dictionary_complete(const SegPopulation *population);
 
+/* The number of a key, if it has one; and one that it gets now, if it has none. */
+extern bool seg_dictionary_find(const SegPopulation *population, const char *key, int64 *member);
+extern int64 seg_dictionary_give(const SegPopulation *population, const char *key);
+
 /* A member's key as text; of a member without one, its number. */
 extern char *seg_dictionary_key(const SegPopulation *population, int64 member);
 

@@ -111,6 +111,21 @@ seg_chunk_expand(const SegChunk *chunk, uint64 bits[SEG_CHUNK_WORDS])
 	}
 }
 
+void
+seg_set_bits_of_chunk(const SegMemberSet *set, int64 number, uint64 bits[SEG_CHUNK_WORDS])
+{
+	uint32		at = seg_set_seek(set, 0, number);
+
+	if (at < seg_set_nchunks(set) && seg_set_chunk_number(set, at) == number)
+	{
+		SegChunk	chunk = seg_set_chunk(set, at);
+
+		seg_chunk_expand(&chunk, bits);
+	}
+	else
+		memset(bits, 0, sizeof(uint64) * SEG_CHUNK_WORDS);
+}
+
 bool
 seg_chunk_contains(const SegChunk *chunk, uint32 offset)
 {

@@ -109,6 +109,9 @@ seg_chunk_first_key(int64 number)
 	return (int64) ((uint64) number << SEG_CHUNK_SHIFT);
 }
 
+#define SEG_FIRST_CHUNK		seg_chunk_of(PG_INT64_MIN)
+#define SEG_LAST_CHUNK		seg_chunk_of(PG_INT64_MAX)
+
 /* Reading in place. */
 
 static inline int64
@@ -175,6 +178,9 @@ extern uint32 seg_set_seek(const SegMemberSet *set, uint32 from, int64 number);
 
 /* Writes all of a chunk's bits. */
 extern void seg_chunk_expand(const SegChunk *chunk, uint64 bits[SEG_CHUNK_WORDS]);
+
+/* The same of a set's chunk of that number, which it need not have. */
+extern void seg_set_bits_of_chunk(const SegMemberSet *set, int64 number, uint64 bits[SEG_CHUNK_WORDS]);
 
 extern bool seg_chunk_contains(const SegChunk *chunk, uint32 offset);
 extern bool seg_set_contains(const SegMemberSet *set, int64 key);

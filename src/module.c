@@ -10,6 +10,8 @@
 #include "utils/guc.h"
 
 #include "batch.h"
+#include "now.h"
+#include "state.h"
 
 PG_MODULE_MAGIC;
 
@@ -23,5 +25,11 @@ _PG_init(void)
 							"What comes out does not depend on it.",
 							&seg_batch_rows, 2048, 1, 65536,
 							PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+	DefineCustomIntVariable("segments.cache_memory",
+							"Memory in which a session keeps sets of members.",
+							"What was used longest ago goes first.",
+							&seg_state_cache_memory, 64 * 1024, 1024, MAX_KILOBYTES,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	seg_now_init();
 	MarkGUCPrefixReserved("segments");
 }

@@ -25,7 +25,7 @@
 #include "partition.h"
 #include "pass.h"
 #include "pass_read.h"
-#include "store.h"
+#include "state.h"
 
 /* Results are handed out when they take so many bytes. */
 #define HELD_BYTES	(1024 * 1024)
@@ -114,7 +114,7 @@ get_stored(Pass *pass, int32 segment)
 	else if (stored->members)
 		pfree(stored->members);
 	stored->chunk = pass->chunk;
-	stored->members = seg_store_chunk(pass->program->population->id, segment, pass->chunk);
+	stored->members = seg_state_members(pass->program->population->id, pass->chunk, segment);
 	MemoryContextSwitchTo(caller);
 	return stored;
 }

@@ -18,10 +18,13 @@
 #include "tcop/dest.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/uuid.h"
 
+#include "dictionary.h"
 #include "pass_read.h"
 #include "pass_read_window.h"
 
@@ -212,8 +215,7 @@ receiver_slot(TupleTableSlot *slot, DestReceiver *self)
 		return true;
 	caller = MemoryContextSwitchTo(r->reading->row_context);
 	size = measure_row(r, slot);
-	row = seg_partitions_add(r->reading->partitions, r->relation, DatumGetInt64(slot->tts_values[0]),
-							 size - SEG_ROW_DATA);
+	row = r->reading->add(r->reading, r->relation, DatumGetInt64(slot->tts_values[0]), size - SEG_ROW_DATA);
 	write_row(r, slot, row);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(r->reading->row_context);
@@ -271,47 +273,109 @@ looks_for_members(const SegReading *reading)
 	return reading->only != NULL && seg_set_cardinality(reading->only) <= MOST_LOOKED_FOR;
 }
 
-/* The members to look for, as the parameter of the queries; or NULL. */
+/* A member's key, as the population's table has it. */
+static Datum
+key_of(const SegPopulation *population, int64 member)
+{
+	char	   *key = seg_dictionary_key(population, member);
+
+	if (seg_key_is_integer(population))
+		return DirectFunctionCall1(int8in, CStringGetDatum(key));
+	if (population->key_type == UUIDOID)
+		return DirectFunctionCall1(uuid_in, CStringGetDatum(key));
+	return CStringGetTextDatum(key);
+}
+
+/* The type of the second parameter's elements. */
+static Oid
+keys_type(const SegPopulation *population)
+{
+	return seg_key_is_integer(population) ? INT8OID : population->key_type == UUIDOID ? UUIDOID : TEXTOID;
+}
+
+static void
+set_param(ParamExternData *param, Datum *values, int n, Oid type)
+{
+	int16		len;
+	bool		byval;
+	char		align;
+
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	param->value = PointerGetDatum(construct_array(values, n, type, len, byval, align));
+	param->isnull = false;
+	param->pflags = PARAM_FLAG_CONST;
+	param->ptype = get_array_type(type);
+}
+
+/* The parameters of a query that looks for members. */
+ParamListInfo
+seg_reading_members(const SegPopulation *population, int n, const int64 *members)
+{
+	Datum	   *values = palloc(sizeof(Datum) * Max(n, 1));
+	ParamListInfo params = makeParamList(population->dictionary ? 2 : 1);
+
+	for (int i = 0; i < n; i++)
+		values[i] = Int64GetDatum(members[i]);
+	set_param(&params->params[0], values, n, INT8OID);
+	if (population->dictionary)
+	{
+		for (int i = 0; i < n; i++)
+			values[i] = key_of(population, members[i]);
+		set_param(&params->params[1], values, n, keys_type(population));
+	}
+	pfree(values);
+	return params;
+}
+
+/* The members to look for, as the parameters of the queries; or NULL. */
 static ParamListInfo
 members_param(const SegReading *reading)
 {
-	ParamListInfo params;
-	ArrayType  *array;
-	Datum	   *members;
+	int64	   *members;
 	SegSetIter	it;
 	int64		member;
 	int			n = 0;
 
 	if (!looks_for_members(reading))
 		return NULL;
-	members = palloc(sizeof(Datum) * (seg_set_cardinality(reading->only) + 1));
+	members = palloc(sizeof(int64) * (seg_set_cardinality(reading->only) + 1));
 	seg_set_iter_init(&it, reading->only);
 	while (seg_set_next(&it, &member))
-		members[n++] = Int64GetDatum(member);
-	array = construct_array(members, n, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	params = makeParamList(1);
-	params->params[0].value = PointerGetDatum(array);
-	params->params[0].isnull = false;
-	params->params[0].pflags = PARAM_FLAG_CONST;
-	params->params[0].ptype = INT8ARRAYOID;
-	return params;
+		members[n++] = member;
+	return seg_reading_members(reading->program->population, n, members);
 }
 
 static SPIPlanPtr
-plan_reading(const SegReading *reading, int relation)
+plan_query(const SegReading *reading, int relation, bool looks, SegSpan window, List *conditions, int options)
 {
-	bool		looks = looks_for_members(reading);
-	Oid			argtypes[] = {INT8ARRAYOID};
-	SegSpan		window = seg_pass_read_window(reading->eval, relation);
-	List	   *conditions = relation == 0 && reading->only == NULL ?
-		seg_pass_read_conditions(reading->eval) : NIL;
-	char	   *query = seg_sql_read(reading->program, relation, looks ? "$1" : NULL, window, conditions);
-	SPIPlanPtr	plan = SPI_prepare_cursor(query, looks ? 1 : 0, argtypes, CURSOR_OPT_PARALLEL_OK);
+	const SegPopulation *population = reading->program->population;
+	Oid			argtypes[] = {INT8ARRAYOID, get_array_type(keys_type(population))};
+	int			nargs = !looks ? 0 : population->dictionary ? 2 : 1;
+	char	   *query = seg_sql_read(reading->program, relation, looks, window, conditions);
+	SPIPlanPtr	plan = SPI_prepare_cursor(query, nargs, argtypes, options);
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", query, SPI_result_code_string(SPI_result));
 	pfree(query);
 	return plan;
+}
+
+static SPIPlanPtr
+plan_reading(const SegReading *reading, int relation)
+{
+	List	   *conditions = relation == 0 && reading->only == NULL ?
+		seg_pass_read_conditions(reading->eval) : NIL;
+
+	return plan_query(reading, relation, looks_for_members(reading), seg_pass_read_window(reading->eval, relation),
+					  conditions, CURSOR_OPT_PARALLEL_OK);
+}
+
+SPIPlanPtr
+seg_reading_plan(const SegReading *reading, int relation)
+{
+	SegSpan		everything = {DT_NOBEGIN, DT_NOEND};
+
+	return plan_query(reading, relation, true, everything, NIL, CURSOR_OPT_GENERIC_PLAN);
 }
 
 /* Bytes that the rows of a relation will take, by the planner's estimate. */
@@ -330,42 +394,57 @@ estimate_bytes(SPIPlanPtr plan, const SegLayout *layout)
 	return bytes;
 }
 
-static void
-read_relations(SegReading *reading, SPIPlanPtr *plans, int n)
+void
+seg_reading_run(SegReading *reading, int relation, SPIPlanPtr plan, ParamListInfo members)
 {
-	SPIExecuteOptions options = {.params = members_param(reading),.read_only = true};
+	SPIExecuteOptions options = {.params = members,.read_only = true};
+	Receiver	receiver;
+	int			result;
 
+	init_receiver(&receiver, reading, relation);
+	options.dest = &receiver.dest;
+	result = SPI_execute_plan_extended(plan, &options);
+	if (result < 0)
+		elog(ERROR, "could not read relation %d: %s", relation, SPI_result_code_string(result));
+}
+
+static SegRow *
+add_to_partitions(SegReading *reading, int relation, int64 member, Size data)
+{
+	return seg_partitions_add(reading->partitions, relation, member, data);
+}
+
+SegReading *
+seg_reading_begin(const SegProgram *program, SegEval *eval)
+{
+	SegReading *reading = palloc0(sizeof(SegReading));
+	int			n = list_length(program->relations);
+
+	reading->program = program;
+	reading->eval = eval;
+	reading->hide_from = DT_NOEND;
+	reading->layouts = palloc0(sizeof(SegLayout) * n);
+	reading->row_context = AllocSetContextCreate(CurrentMemoryContext, "segments row", ALLOCSET_DEFAULT_SIZES);
 	for (int i = 0; i < n; i++)
-	{
-		Receiver	receiver;
-		int			result;
-
-		init_receiver(&receiver, reading, i);
-		options.dest = &receiver.dest;
-		result = SPI_execute_plan_extended(plans[i], &options);
-		if (result < 0)
-			elog(ERROR, "could not read relation %d: %s", i, SPI_result_code_string(result));
-	}
+		init_layout(&reading->layouts[i], list_nth(program->relations, i));
+	return reading;
 }
 
 SegReading *
 seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from, const SegMemberSet *only)
 {
 	MemoryContext context = CurrentMemoryContext;
-	SegReading *reading = palloc0(sizeof(SegReading));
+	SegReading *reading = seg_reading_begin(program, eval);
 	int			n = list_length(program->relations);
 	SPIPlanPtr *plans;
+	ParamListInfo members;
 	double		expected = 0;
 	SegUser		user;
 
-	reading->program = program;
-	reading->eval = eval;
 	reading->hide_from = hide_from;
 	reading->only = only;
-	reading->layouts = palloc0(sizeof(SegLayout) * n);
-	reading->row_context = AllocSetContextCreate(context, "segments row", ALLOCSET_DEFAULT_SIZES);
-	for (int i = 0; i < n; i++)
-		init_layout(&reading->layouts[i], list_nth(program->relations, i));
+	reading->add = add_to_partitions;
+	members = members_param(reading);
 
 	seg_user_become_owner(&user, program->population);
 	SPI_connect();
@@ -379,7 +458,8 @@ seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from, c
 	MemoryContextSwitchTo(context);
 	reading->partitions = seg_partitions_create(n, (Size) Min(expected, (double) MaxAllocHugeSize / 2),
 												get_hash_memory_limit());
-	read_relations(reading, plans, n);
+	for (int i = 0; i < n; i++)
+		seg_reading_run(reading, i, plans[i], members);
 	SPI_finish();
 	seg_user_restore(&user);
 	MemoryContextSwitchTo(context);

@@ -14,6 +14,8 @@
 
 #include "postgres.h"
 
+#include "nodes/params.h"
+
 #include "member_set.h"
 #include "partition.h"
 #include "program.h"
@@ -37,7 +39,9 @@ typedef struct SegLayout
 	Size		bytes;			/* where they end */
 } SegLayout;
 
-typedef struct SegReading
+typedef struct SegReading SegReading;
+
+struct SegReading
 {
 	const SegProgram *program;
 	SegEval    *eval;
@@ -46,7 +50,11 @@ typedef struct SegReading
 	SegLayout  *layouts;		/* by relation */
 	SegPartitions *partitions;
 	MemoryContext row_context;	/* for what is taken out of TOAST */
-} SegReading;
+
+	/* Room for a row with so many bytes of data; of a pass, in the partitions. */
+	SegRow	   *(*add) (SegReading *reading, int relation, int64 member, Size data);
+	void	   *arg;			/* for add */
+};
 
 /*
  * Reads all relations of the program with the active snapshot, each once, as the owner.  The
@@ -54,6 +62,15 @@ typedef struct SegReading
  */
 extern SegReading *seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from,
 								 const SegMemberSet *only);
+
+/*
+ * The same for a few members, again and again: each relation has a plan that is kept.  All of
+ * it as the owner, whom the caller has become, connected to SPI.  add is set by the caller.
+ */
+extern SegReading *seg_reading_begin(const SegProgram *program, SegEval *eval);
+extern struct _SPI_plan *seg_reading_plan(const SegReading *reading, int relation);
+extern ParamListInfo seg_reading_members(const SegPopulation *population, int n, const int64 *members);
+extern void seg_reading_run(SegReading *reading, int relation, struct _SPI_plan *plan, ParamListInfo members);
 
 /* Where the parts of a row are. */
 

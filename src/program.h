@@ -228,12 +228,12 @@ typedef struct SegReadCondition
 /*
  * The reading query of a relation, for a pass: (member bigint, column ...) of every row, columns
  * in the order of the relation, each in its base type (json ones as jsonb, at the end
- * of their path).  members: NULL, or the text of an SQL expression of type bigint[] to
- * which the member numbers are restricted.  window: of a source, the moments outside of
+ * of their path).  members: those alone whose numbers are in $1, a bigint[]; where there is a
+ * dictionary $2 has their keys, in the same order.  window: of a source, the moments outside of
  * which no rows are wanted; the query may give some of them.  Infinite bounds mean all rows.
  * conditions: of the population, SegReadCondition *, without which no row is wanted.
  */
-extern char *seg_sql_read(const SegProgram *program, int relation, const char *members, SegSpan window,
+extern char *seg_sql_read(const SegProgram *program, int relation, bool members, SegSpan window,
 						  const List *conditions);
 
 /*

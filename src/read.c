@@ -1,6 +1,6 @@
 /*
  * read.c
- *		The functions that answer from the stored members of segments.
+ *		The functions that answer who is a member.
  *
  * A segment is read chunk by chunk, each found through the index by itself, so that
  * a reader who stops early has read no more than he saw, and nothing has to be cleared
@@ -20,15 +20,16 @@
 #include "utils/uuid.h"
 
 #include "catalog.h"
+#include "current.h"
+#include "dictionary.h"
 #include "member_set.h"
-#include "read.h"
 #include "registry.h"
-#include "store.h"
 
 PG_FUNCTION_INFO_V1(members);
 PG_FUNCTION_INFO_V1(member_keys);
 PG_FUNCTION_INFO_V1(as_set);
 PG_FUNCTION_INFO_V1(count_members);
+PG_FUNCTION_INFO_V1(segment_counts);
 PG_FUNCTION_INFO_V1(is_member_bigint);
 PG_FUNCTION_INFO_V1(is_member_uuid);
 PG_FUNCTION_INFO_V1(is_member_text);
@@ -39,17 +40,16 @@ PG_FUNCTION_INFO_V1(segments_of_text);
 /* A segment that is read chunk by chunk. */
 typedef struct ChunkReader
 {
-	int32		segment;
-	bool		started;
-	int64		last;			/* number of the last chunk read */
-	MemoryContext context;		/* of that chunk alone */
+	SegCurrent	current;
+	int64		next;			/* number of the first chunk that was not looked at */
+	MemoryContext context;		/* of a chunk alone */
 } ChunkReader;
 
 static void
-chunks_begin(ChunkReader *reader, int32 segment)
+chunks_begin(ChunkReader *reader, const SegPopulation *population, const SegSegment *segment)
 {
-	reader->segment = segment;
-	reader->started = false;
+	seg_current_begin(&reader->current, population, segment);
+	reader->next = SEG_FIRST_CHUNK;
 	reader->context = AllocSetContextCreate(CurrentMemoryContext, "chunk of a segment",
 											ALLOCSET_DEFAULT_SIZES);
 }
@@ -58,24 +58,15 @@ chunks_begin(ChunkReader *reader, int32 segment)
 static SegMemberSet *
 chunks_next(ChunkReader *reader)
 {
-	SegScan		scan;
-	ScanKeyData keys[2];
-	SegMemberSet *set = NULL;
-	MemoryContext old;
+	MemoryContext caller;
+	SegMemberSet *set;
 
 	MemoryContextReset(reader->context);
-	old = MemoryContextSwitchTo(reader->context);
-	seg_key_int4(&keys[0], SEG_COL_MEMBERSHIP_SEGMENT, reader->segment);
-	seg_key_int8(&keys[1], SEG_COL_MEMBERSHIP_CHUNK, BTGreaterStrategyNumber, reader->last);
-	seg_scan_begin(&scan, "membership", "membership_segment_chunk", reader->started ? 2 : 1, keys);
-	if (seg_scan_next(&scan))
-	{
-		set = seg_store_scanned(&scan);
-		reader->last = seg_scan_int8(&scan, SEG_COL_MEMBERSHIP_CHUNK);
-		reader->started = true;
-	}
-	seg_scan_end(&scan);
-	MemoryContextSwitchTo(old);
+	caller = MemoryContextSwitchTo(reader->context);
+	set = seg_current_next(&reader->current, reader->next);
+	if (set != NULL)
+		reader->next = seg_set_chunk_number(set, 0) + 1;
+	MemoryContextSwitchTo(caller);
 	return set;
 }
 
@@ -116,6 +107,7 @@ members(PG_FUNCTION_ARGS)
 	if (SRF_IS_FIRSTCALL())
 	{
 		SegPopulation *population;
+		SegSegment *segment;
 		MemoryContext old;
 
 		call = SRF_FIRSTCALL_INIT();
@@ -123,7 +115,8 @@ members(PG_FUNCTION_ARGS)
 			SRF_RETURN_DONE(call);
 		old = MemoryContextSwitchTo(call->multi_call_memory_ctx);
 		state = palloc0(sizeof(MembersState));
-		chunks_begin(&state->reader, segment_to_read(fcinfo, 0, 1, &population)->id);
+		segment = segment_to_read(fcinfo, 0, 1, &population);
+		chunks_begin(&state->reader, population, segment);
 		call->user_fctx = state;
 		MemoryContextSwitchTo(old);
 	}
@@ -211,6 +204,7 @@ member_keys(PG_FUNCTION_ARGS)
 	if (SRF_IS_FIRSTCALL())
 	{
 		SegPopulation *population;
+		SegSegment *segment;
 		MemoryContext old;
 
 		call = SRF_FIRSTCALL_INIT();
@@ -218,7 +212,8 @@ member_keys(PG_FUNCTION_ARGS)
 			SRF_RETURN_DONE(call);
 		old = MemoryContextSwitchTo(call->multi_call_memory_ctx);
 		state = palloc0(sizeof(KeysState));
-		chunks_begin(&state->reader, segment_to_read(fcinfo, 0, 1, &population)->id);
+		segment = segment_to_read(fcinfo, 0, 1, &population);
+		chunks_begin(&state->reader, population, segment);
 		state->dictionary = population->dictionary ? population->id : 0;
 		call->user_fctx = state;
 		MemoryContextSwitchTo(old);
@@ -234,37 +229,22 @@ member_keys(PG_FUNCTION_ARGS)
 	SRF_RETURN_NEXT(call, state->keys[state->next++]);
 }
 
-/* A set that would not fit into a value is an error of the builder. */
-SegMemberSet *
-seg_read_set(int32 segment)
-{
-	SegSetBuilder *builder = seg_set_builder_create();
-	ChunkReader reader;
-	SegMemberSet *set;
-
-	chunks_begin(&reader, segment);
-	while ((set = chunks_next(&reader)) != NULL)
-	{
-		CHECK_FOR_INTERRUPTS();
-		seg_set_builder_add_set(builder, set);
-	}
-	set = seg_set_builder_finish(builder);
-	seg_set_builder_free(builder);
-	MemoryContextDelete(reader.context);
-	return set;
-}
-
 /*
  * as_set(segment, population) -> member_set
+ *		A set that would not fit into a value is an error of its builder.
  */
 Datum
 as_set(PG_FUNCTION_ARGS)
 {
 	SegPopulation *population;
+	SegSegment *segment;
+	SegCurrent	current;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	PG_RETURN_SEG_MEMBER_SET_P(seg_read_set(segment_to_read(fcinfo, 0, 1, &population)->id));
+	segment = segment_to_read(fcinfo, 0, 1, &population);
+	seg_current_begin(&current, population, segment);
+	PG_RETURN_SEG_MEMBER_SET_P(seg_current_all(&current));
 }
 
 /*
@@ -274,10 +254,50 @@ Datum
 count_members(PG_FUNCTION_ARGS)
 {
 	SegPopulation *population;
+	SegSegment *segment;
+	SegCurrent	current;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	PG_RETURN_INT64(segment_to_read(fcinfo, 0, 1, &population)->members);
+	segment = segment_to_read(fcinfo, 0, 1, &population);
+	seg_current_begin(&current, population, segment);
+	PG_RETURN_INT64(seg_current_count(&current));
+}
+
+/*
+ * segment_counts(population) -> table (segment, members, everyone)
+ *		All at once, for views.
+ */
+Datum
+segment_counts(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	SegPopulation *population;
+	List	   *segments;
+	int64	   *counts;
+	int64		everyone = 0;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	population = seg_population_bare_by_id(PG_GETARG_INT32(0));
+	seg_check_read(population);
+	segments = seg_segments_of_population(population->id);
+	counts = seg_current_counts(population, segments);
+	foreach(lc, segments)
+		if (((SegSegment *) lfirst(lc))->everyone)
+			everyone = counts[foreach_current_index(lc)];
+	foreach(lc, segments)
+	{
+		SegSegment *segment = lfirst(lc);
+		Datum		values[3];
+		bool		nulls[3] = {false, !segment->built, false};
+
+		values[0] = Int32GetDatum(segment->id);
+		values[1] = Int64GetDatum(counts[foreach_current_index(lc)]);
+		values[2] = Int64GetDatum(everyone);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }
 
 /* A key as an argument gives it, and what it is in the population. */
@@ -291,24 +311,6 @@ report_key_type(const SegPopulation *population, const char *given)
 					format_type_be(population->key_type), given)));
 }
 
-/* The number of a key in the dictionary; false if it is not in the population. */
-static bool
-number_of(const SegPopulation *population, const char *key, int64 *member)
-{
-	SegScan		scan;
-	ScanKeyData keys[2];
-	bool		found;
-
-	seg_key_int4(&keys[0], SEG_COL_DICTIONARY_POPULATION, population->id);
-	seg_key_text(&keys[1], SEG_COL_DICTIONARY_KEY, key);
-	seg_scan_begin(&scan, "dictionary", "dictionary_population_key_key", 2, keys);
-	found = seg_scan_next(&scan);
-	if (found)
-		*member = seg_scan_int8(&scan, SEG_COL_DICTIONARY_MEMBER);
-	seg_scan_end(&scan);
-	return found;
-}
-
 static bool
 member_of_bigint(const SegPopulation *population, Datum key, int64 *member)
 {
@@ -320,7 +322,7 @@ member_of_bigint(const SegPopulation *population, Datum key, int64 *member)
 	if (!population->dictionary)
 		return true;
 	pg_lltoa(*member, text);
-	return number_of(population, text, member);
+	return seg_dictionary_find(population, text, member);
 }
 
 static bool
@@ -328,7 +330,7 @@ member_of_uuid(const SegPopulation *population, Datum key, int64 *member)
 {
 	if (population->key_type != UUIDOID)
 		report_key_type(population, "uuid");
-	return number_of(population, DatumGetCString(DirectFunctionCall1(uuid_out, key)), member);
+	return seg_dictionary_find(population, DatumGetCString(DirectFunctionCall1(uuid_out, key)), member);
 }
 
 /* The text of any key will do. */
@@ -341,7 +343,7 @@ member_of_text(const SegPopulation *population, Datum key, int64 *member)
 		return member_of_bigint(population, DirectFunctionCall1(int8in, CStringGetDatum(name)), member);
 	if (population->key_type == UUIDOID)
 		return member_of_uuid(population, DirectFunctionCall1(uuid_in, CStringGetDatum(name)), member);
-	return number_of(population, name, member);
+	return seg_dictionary_find(population, name, member);
 }
 
 typedef bool (*MemberOf) (const SegPopulation *population, Datum key, int64 *member);
@@ -351,7 +353,6 @@ is_member(FunctionCallInfo fcinfo, MemberOf member_of)
 {
 	SegPopulation *population;
 	SegSegment *segment;
-	SegMemberSet *chunk;
 	int64		member;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
@@ -359,8 +360,7 @@ is_member(FunctionCallInfo fcinfo, MemberOf member_of)
 	segment = segment_to_read(fcinfo, 0, 2, &population);
 	if (!member_of(population, PG_GETARG_DATUM(1), &member))
 		PG_RETURN_BOOL(false);
-	chunk = seg_store_chunk(population->id, segment->id, seg_chunk_of(member));
-	PG_RETURN_BOOL(chunk != NULL && seg_set_contains(chunk, member));
+	PG_RETURN_BOOL(seg_current_is(population, segment, member));
 }
 
 /*
@@ -384,42 +384,6 @@ is_member_text(PG_FUNCTION_ARGS)
 	return is_member(fcinfo, member_of_text);
 }
 
-static int
-compare_names(const ListCell *a, const ListCell *b)
-{
-	return strcmp(lfirst(a), lfirst(b));
-}
-
-/* The names of the segments that a member is in, but for everyone, sorted. */
-static List *
-names_of_segments(int32 population, int64 member)
-{
-	SegScan		scan;
-	ScanKeyData keys[2];
-	List	   *names = NIL;
-
-	seg_key_int4(&keys[0], SEG_COL_MEMBERSHIP_POPULATION, population);
-	seg_key_int8(&keys[1], SEG_COL_MEMBERSHIP_CHUNK, BTEqualStrategyNumber, seg_chunk_of(member));
-	seg_scan_begin(&scan, "membership", "membership_pkey", 2, keys);
-	while (seg_scan_next(&scan))
-	{
-		SegMemberSet *set = seg_store_scanned(&scan);
-
-		CHECK_FOR_INTERRUPTS();
-		if (seg_set_contains(set, member))
-		{
-			char	   *name = seg_segment_name(seg_scan_int4(&scan, SEG_COL_MEMBERSHIP_SEGMENT));
-
-			if (strcmp(name, SEG_EVERYONE) != 0)
-				names = lappend(names, name);
-		}
-		pfree(set);
-	}
-	seg_scan_end(&scan);
-	list_sort(names, compare_names);
-	return names;
-}
-
 static Datum
 segments_of(FunctionCallInfo fcinfo, MemberOf member_of)
 {
@@ -435,7 +399,7 @@ segments_of(FunctionCallInfo fcinfo, MemberOf member_of)
 	seg_check_read(population);
 	if (!member_of(population, PG_GETARG_DATUM(0), &member))
 		return (Datum) 0;
-	foreach(lc, names_of_segments(population->id, member))
+	foreach(lc, seg_current_segments(population, member))
 	{
 		Datum		value = CStringGetTextDatum(lfirst(lc));
 		bool		isnull = false;

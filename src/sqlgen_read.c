@@ -13,7 +13,8 @@
  *			AND s2.ordered_at >= timestamptz '...' AND s2.ordered_at < timestamptz '...'
  *
  * The population itself is not needed for that: its key is what the topmost source refers
- * to.  A dictionary is joined where members are numbers given to keys.
+ * to.  A dictionary is joined where members are numbers given to keys.  Who looks for members
+ * whose numbers were given to keys says both, so that the table is asked for its own keys.
  *
  * Columns come as they are declared (the reader of the pass knows their types); nothing is
  * computed here but the way into json.
@@ -206,14 +207,13 @@ append_conditions(ReadQuery *q, const SegRelation *relation, const List *conditi
 }
 
 char *
-seg_sql_read(const SegProgram *program, int relationno, const char *members, SegSpan window, const List *conditions)
+seg_sql_read(const SegProgram *program, int relationno, bool members, SegSpan window, const List *conditions)
 {
 	const SegPopulation *population = program->population;
 	const SegRelation *relation = list_nth(program->relations, relationno);
 	ReadQuery	q = {.g = {.program = program,.level = 1}};
 	StringInfoData where;
 	char	   *member;
-	const char *restricted;
 	ListCell   *lc;
 
 	initStringInfo(&q.columns);
@@ -228,26 +228,24 @@ seg_sql_read(const SegProgram *program, int relationno, const char *members, Seg
 		appendStringInfo(&q.from, "%s AS %s", seg_sql_relation(population->relid), SEG_POPULATION_ALIAS);
 		q.key = seg_sql_qualified(SEG_POPULATION_ALIAS, population->key);
 	}
+	member = population->dictionary ? "d.member" : psprintf("%s::bigint", q.key);
 	if (population->dictionary)
 	{
 		seg_sql_newline(&q.g, &q.from);
-		appendStringInfo(&q.from, "JOIN segments.dictionary AS d ON d.population = %d AND d.key = %s::text COLLATE \"C\"",
-						 population->id, q.key);
-		restricted = member = "d.member";
-	}
-	else
-	{
-		member = psprintf("%s::bigint", q.key);
-		restricted = q.key;
+		if (members)
+			appendStringInfo(&q.from, "JOIN ROWS FROM (unnest($1), unnest($2)) AS d (member, key) ON d.key = %s", q.key);
+		else
+			appendStringInfo(&q.from, "JOIN segments.dictionary AS d ON d.population = %d AND d.key = %s::text COLLATE \"C\"",
+							 population->id, q.key);
 	}
 	foreach(lc, relation->columns)
 		append_column(&q, relation, lfirst(lc));
 	initStringInfo(&where);
-	if (members != NULL)
-		appendStringInfo(&where, " AND %s = ANY (%s)", restricted, members);
+	if (members && !population->dictionary)
+		appendStringInfo(&where, " AND %s = ANY ($1)", q.key);
 	/* a row of the population without a key is for the pass to complain about */
-	else if (relation->source >= 0)
-		appendStringInfo(&where, " AND %s IS NOT NULL", restricted);
+	else if (!members && relation->source >= 0)
+		appendStringInfo(&where, " AND %s IS NOT NULL", population->dictionary ? member : q.key);
 	if (relation->source >= 0)
 		append_window(&q, relation, window, &where);
 	else

@@ -1,12 +1,9 @@
 /*
  * store.c
- *		The members of segments as they are stored.
+ *		Recording what an evaluation found.
  *
- * Rows of segments.membership are compared with what is put, chunk by chunk, and only those that
- * differ are written, many at a time.  In memory are the old sets of one chunk, the new
- * ones that are to be written, and the numbers of all chunks put, as a compressed set.
- *
- * Equal sets have equal bytes (member_set.h), so that comparing is comparing bytes.
+ * In memory are the new sets of one chunk, and what is about to be written.  Equal sets have equal
+ * bytes (member_set.h), so that most comparisons are those of bytes.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -16,175 +13,95 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/array.h"
-#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "catalog.h"
 #include "store.h"
 
-/* Rows are written when there are so many of a kind, or bytes in all. */
-#define ROWS_AT_ONCE	10000
+/* Sets are written when there are so many, or bytes in all. */
+#define SETS_AT_ONCE	10000
 #define BYTES_AT_ONCE	(1024 * 1024)
-
-typedef enum Change
-{
-	INSERTED, UPDATED, DELETED
-} Change;
-
-#define NCHANGES	(DELETED + 1)
-
-/* Rows to be written, by column. */
-typedef struct Batch
-{
-	int			n;
-	Datum	   *chunks;			/* ROWS_AT_ONCE each */
-	Datum	   *segments;
-	Datum	   *members;
-} Batch;
-
-typedef struct Segment
-{
-	int32		id;
-	int			at;				/* in segment_ids */
-} Segment;
 
 struct SegStoreWriter
 {
-	int32		population;
+	const SegStoreTask *task;
 	MemoryContext context;
-	int			nsegments;
-	int32	   *ids;
-	Segment    *by_id;			/* the same segments in order of their ids */
-	int64	   *cardinality;	/* by segment, of what was put */
-	SegSetBuilder *seen;		/* numbers of the chunks put, the current one included */
+	int64	   *cardinality;	/* by segment, of those that are built for the first time */
+	SegSetBuilder *seen;		/* numbers of the chunks put */
+	int64		changes;
+	SegTailWriter tail;
+	SegDueWriter *due;			/* NULL: nobody is kept due */
 
-	MemoryContext chunk_context;	/* of what is stored in the current chunk */
+	MemoryContext chunk_context;	/* of the chunk at hand */
 	bool		in_chunk;
 	int64		chunk;
-	SegMemberSet **old;			/* by segment; NULL: none, or replaced already */
-	List	   *old_segments;	/* integers: those with anything in old */
+	SegMemberSet **found;		/* by segment; NULL: nobody */
 
-	MemoryContext batch_context;
-	Batch		batches[NCHANGES];
-	Size		bytes;			/* of all batches */
+	MemoryContext batch_context;	/* of sets to be written */
+	int			nsets;
+	Datum	   *chunks;			/* SETS_AT_ONCE each */
+	Datum	   *ids;
+	Datum	   *members;
+	Size		bytes;
+	List	   *touched;		/* int64 *: chunks that get another version */
 	Oid			set_type;
-	Oid			set_array_type;
 };
 
-SegMemberSet *
-seg_store_scanned(const SegScan *scan)
-{
-	bool		isnull;
-	Datum		datum = seg_scan_datum(scan, SEG_COL_MEMBERSHIP_MEMBERS, &isnull);
-
-	Assert(!isnull);
-	return (SegMemberSet *) PG_DETOAST_DATUM_COPY(datum);
-}
-
-SegMemberSet *
-seg_store_chunk(int32 population, int32 segment, int64 chunk)
-{
-	SegScan		scan;
-	ScanKeyData keys[3];
-	SegMemberSet *set = NULL;
-
-	seg_key_int4(&keys[0], SEG_COL_MEMBERSHIP_POPULATION, population);
-	seg_key_int8(&keys[1], SEG_COL_MEMBERSHIP_CHUNK, BTEqualStrategyNumber, chunk);
-	seg_key_int4(&keys[2], SEG_COL_MEMBERSHIP_SEGMENT, segment);
-	seg_scan_begin(&scan, "membership", "membership_pkey", lengthof(keys), keys);
-	if (seg_scan_next(&scan))
-		set = seg_store_scanned(&scan);
-	seg_scan_end(&scan);
-	return set;
-}
-
-/* Writing. */
-
-static int
-compare_segments(const void *a, const void *b)
-{
-	int32		x = ((const Segment *) a)->id;
-	int32		y = ((const Segment *) b)->id;
-
-	return (x > y) - (x < y);
-}
-
-/* All builds of a population follow each other. */
-static void
-lock_population(const SegPopulation *population)
+bool
+seg_store_lock(const SegPopulation *population, bool wait)
 {
 	Oid			argtypes[] = {INT4OID};
 	Datum		values[] = {Int32GetDatum(population->id)};
+	bool		locked;
 	SegUser		user;
 
 	seg_user_become_extension(&user);
 	SPI_connect();
-	if (SPI_execute_with_args("SELECT FROM segments.population WHERE id = $1 FOR NO KEY UPDATE",
+	if (SPI_execute_with_args(wait ? "SELECT FROM segments.population WHERE id = $1 FOR NO KEY UPDATE" :
+							  "SELECT FROM segments.population WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED",
 							  1, argtypes, values, NULL, false, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not lock population %d", population->id);
-	if (SPI_processed == 0)
+	locked = SPI_processed > 0;
+	if (!locked && wait)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("population \"%s\" does not exist any more", population->name)));
 	SPI_finish();
 	seg_user_restore(&user);
+	return locked;
 }
 
 SegStoreWriter *
-seg_store_begin(const SegPopulation *population, int nsegments, const int32 *segment_ids)
+seg_store_begin(const SegStoreTask *task)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "segments store", ALLOCSET_DEFAULT_SIZES);
 	SegStoreWriter *w;
 
-	lock_population(population);
 	MemoryContextSwitchTo(context);
 	w = palloc0(sizeof(SegStoreWriter));
-	w->population = population->id;
+	w->task = task;
 	w->context = context;
-	w->nsegments = nsegments;
-	w->ids = palloc(sizeof(int32) * (nsegments + 1));
-	w->by_id = palloc(sizeof(Segment) * (nsegments + 1));
-	w->cardinality = palloc0(sizeof(int64) * (nsegments + 1));
-	w->old = palloc0(sizeof(SegMemberSet *) * (nsegments + 1));
-	for (int i = 0; i < nsegments; i++)
-	{
-		w->ids[i] = segment_ids[i];
-		w->by_id[i] = (Segment) {.id = segment_ids[i],.at = i};
-	}
-	qsort(w->by_id, nsegments, sizeof(Segment), compare_segments);
+	w->cardinality = palloc0(sizeof(int64) * (task->nsegments + 1));
+	w->found = palloc0(sizeof(SegMemberSet *) * (task->nsegments + 1));
 	w->seen = seg_set_builder_create();
-	w->chunk_context = AllocSetContextCreate(context, "segments stored chunk", ALLOCSET_DEFAULT_SIZES);
+	w->chunk_context = AllocSetContextCreate(context, "segments found chunk", ALLOCSET_DEFAULT_SIZES);
 	w->batch_context = AllocSetContextCreate(context, "segments batch", ALLOCSET_DEFAULT_SIZES);
-	for (int i = 0; i < NCHANGES; i++)
-	{
-		w->batches[i].chunks = palloc(sizeof(Datum) * ROWS_AT_ONCE);
-		w->batches[i].segments = palloc(sizeof(Datum) * ROWS_AT_ONCE);
-		w->batches[i].members = palloc(sizeof(Datum) * ROWS_AT_ONCE);
-	}
+	w->chunks = palloc(sizeof(Datum) * SETS_AT_ONCE);
+	w->ids = palloc(sizeof(Datum) * SETS_AT_ONCE);
+	w->members = palloc(sizeof(Datum) * SETS_AT_ONCE);
 	w->set_type = seg_catalog_type("member_set");
-	w->set_array_type = get_array_type(w->set_type);
+	seg_tail_writer_init(&w->tail, task->population->id);
+	if (task->population->maintenance != SEG_SCHEDULED)
+		w->due = seg_due_writer_begin(task->population->id);
 	MemoryContextSwitchTo(caller);
 	return w;
 }
 
-/* Batches. */
-
-static const char *const statements[NCHANGES] = {
-	"INSERT INTO segments.membership (population, chunk, segment, members)"
-	" SELECT $1, n.chunk, n.segment, n.members"
-	" FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) AS n (chunk, segment, members)",
-	"UPDATE segments.membership AS m SET members = n.members"
-	" FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4)) AS n (chunk, segment, members)"
-	" WHERE m.population = $1 AND m.chunk = n.chunk AND m.segment = n.segment",
-	"DELETE FROM segments.membership AS m"
-	" USING ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3)) AS n (chunk, segment)"
-	" WHERE m.population = $1 AND m.chunk = n.chunk AND m.segment = n.segment"
-};
-static const int results[NCHANGES] = {SPI_OK_INSERT, SPI_OK_UPDATE, SPI_OK_DELETE};
+/* Sets that are written as they are. */
 
 static Datum
 int8_array(Datum *values, int n)
@@ -199,181 +116,287 @@ int4_array(Datum *values, int n)
 }
 
 static void
-write_batch(SegStoreWriter *w, Change change)
+write_sets(SegStoreWriter *w)
 {
-	Batch	   *batch = &w->batches[change];
-	Oid			argtypes[] = {INT4OID, INT8ARRAYOID, INT4ARRAYOID, w->set_array_type};
-	int			nargs = change == DELETED ? 3 : 4;
+	Oid			argtypes[] = {INT4OID, INT8ARRAYOID, INT4ARRAYOID, get_array_type(w->set_type)};
 	Datum		values[4];
-
-	if (batch->n == 0)
-		return;
-	values[0] = Int32GetDatum(w->population);
-	values[1] = int8_array(batch->chunks, batch->n);
-	values[2] = int4_array(batch->segments, batch->n);
-	if (nargs == 4)
-		values[3] = PointerGetDatum(construct_array(batch->members, batch->n, w->set_type, -1, false,
-													TYPALIGN_DOUBLE));
-	if (SPI_execute_with_args(statements[change], nargs, argtypes, values, NULL, false, 0) != results[change])
-		elog(ERROR, "could not write segments.membership");
-	batch->n = 0;
-}
-
-static void
-write_batches(SegStoreWriter *w)
-{
+	ListCell   *lc;
 	SegUser		user;
 
+	if (w->nsets == 0)
+		return;
 	seg_user_become_extension(&user);
 	SPI_connect();
-	for (int i = 0; i < NCHANGES; i++)
-		write_batch(w, i);
+	values[0] = Int32GetDatum(w->task->population->id);
+	values[1] = int8_array(w->chunks, w->nsets);
+	values[2] = int4_array(w->ids, w->nsets);
+	values[3] = PointerGetDatum(construct_array(w->members, w->nsets, w->set_type, -1, false, TYPALIGN_DOUBLE));
+	if (SPI_execute_with_args("INSERT INTO segments.membership (population, chunk, segment, members)"
+							  " SELECT $1, n.chunk, n.segment, n.members FROM ROWS FROM (pg_catalog.unnest($2),"
+							  " pg_catalog.unnest($3), pg_catalog.unnest($4)) AS n (chunk, segment, members)",
+							  lengthof(argtypes), argtypes, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write segments.membership");
+	foreach(lc, w->touched)
+		seg_state_touch(w->task->population->id, *(int64 *) lfirst(lc), w->task->now, false);
 	SPI_finish();
 	seg_user_restore(&user);
 	MemoryContextReset(w->batch_context);
+	w->touched = NIL;
+	w->nsets = 0;
 	w->bytes = 0;
 }
 
 static void
-add_change(SegStoreWriter *w, Change change, int64 chunk, int32 segment, const SegMemberSet *members)
+add_set(SegStoreWriter *w, int i, const SegMemberSet *members)
 {
 	MemoryContext caller = MemoryContextSwitchTo(w->batch_context);
-	Batch	   *batch = &w->batches[change];
 
-	batch->chunks[batch->n] = Int64GetDatum(chunk);
-	batch->segments[batch->n] = Int32GetDatum(segment);
-	if (members)
+	w->chunks[w->nsets] = Int64GetDatum(w->chunk);
+	w->ids[w->nsets] = Int32GetDatum(w->task->segments[i]->id);
+	w->members[w->nsets++] = PointerGetDatum(seg_set_copy(members));
+	w->bytes += VARSIZE(members);
+	w->cardinality[i] += seg_set_cardinality(members);
+	if (w->touched == NIL || *(int64 *) llast(w->touched) != w->chunk)
 	{
-		batch->members[batch->n] = PointerGetDatum(seg_set_copy(members));
-		w->bytes += VARSIZE(members);
+		int64	   *chunk = palloc(sizeof(int64));
+
+		*chunk = w->chunk;
+		w->touched = lappend(w->touched, chunk);
 	}
-	batch->n++;
 	MemoryContextSwitchTo(caller);
-	if (batch->n == ROWS_AT_ONCE || w->bytes >= BYTES_AT_ONCE)
-		write_batches(w);
+	if (w->nsets == SETS_AT_ONCE || w->bytes >= BYTES_AT_ONCE)
+		write_sets(w);
 }
 
-/* Chunks. */
+/* Differences. */
 
-/* What is stored of our segments in the chunk. */
 static void
-read_old(SegStoreWriter *w)
+expand(const SegMemberSet *set, int64 chunk, uint64 bits[SEG_CHUNK_WORDS])
 {
-	MemoryContext caller = MemoryContextSwitchTo(w->chunk_context);
-	SegScan		scan;
-	ScanKeyData keys[4];
+	if (set == NULL)
+		memset(bits, 0, sizeof(uint64) * SEG_CHUNK_WORDS);
+	else
+		seg_set_bits_of_chunk(set, chunk, bits);
+}
 
-	seg_key_int4(&keys[0], SEG_COL_MEMBERSHIP_POPULATION, w->population);
-	seg_key_int8(&keys[1], SEG_COL_MEMBERSHIP_CHUNK, BTEqualStrategyNumber, w->chunk);
-	ScanKeyInit(&keys[2], SEG_COL_MEMBERSHIP_SEGMENT, BTGreaterEqualStrategyNumber, F_INT4GE,
-				Int32GetDatum(w->by_id[0].id));
-	ScanKeyInit(&keys[3], SEG_COL_MEMBERSHIP_SEGMENT, BTLessEqualStrategyNumber, F_INT4LE,
-				Int32GetDatum(w->by_id[w->nsegments - 1].id));
-	seg_scan_begin(&scan, "membership", "membership_pkey", lengthof(keys), keys);
-	while (seg_scan_next(&scan))
+static bool
+is_same(const SegMemberSet *a, const SegMemberSet *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
+}
+
+/* Appends whoever is found otherwise than what is stored says, of those who were looked at. */
+static void
+compare(SegStoreWriter *w, int i, const SegMemberSet *stored, const SegTailChunk *tail, const uint64 *only)
+{
+	const SegStoreTask *task = w->task;
+	uint64		found[SEG_CHUNK_WORDS];
+	uint64		old[SEG_CHUNK_WORDS];
+
+	if (tail == NULL && only == NULL && is_same(w->found[i], stored))
+		return;
+	expand(w->found[i], w->chunk, found);
+	expand(stored, w->chunk, old);
+	for (int word = 0; word < SEG_CHUNK_WORDS; word++)
 	{
-		Segment		key = {.id = seg_scan_int4(&scan, SEG_COL_MEMBERSHIP_SEGMENT)};
-		Segment    *segment = bsearch(&key, w->by_id, w->nsegments, sizeof(Segment), compare_segments);
+		uint64		was = tail == NULL ? old[word] : (old[word] | tail->entered[word]) & ~tail->left[word];
+		uint64		differ = (found[word] ^ was) & (only == NULL ? PG_UINT64_MAX : only[word]);
 
-		CHECK_FOR_INTERRUPTS();
-		if (segment == NULL)
-			continue;
-		w->old[segment->at] = seg_store_scanned(&scan);
-		w->old_segments = lappend_int(w->old_segments, segment->at);
+		for (; differ != 0; differ &= differ - 1)
+		{
+			int			bit = pg_rightmost_one_pos64(differ);
+
+			CHECK_FOR_INTERRUPTS();
+			seg_tail_append(&w->tail, seg_chunk_first_key(w->chunk) + word * 64 + bit, task->segments[i]->id,
+							(found[word] >> bit) & 1, task->now, task->reason);
+			w->changes++;
+		}
 	}
-	seg_scan_end(&scan);
-	MemoryContextSwitchTo(caller);
+}
+
+static const SegTailChunk *
+find_tail(const SegTailChunk *tails, int n, int32 segment)
+{
+	int			low = 0;
+	int			high = n;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (tails[middle].segment < segment)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < n && tails[low].segment == segment ? &tails[low] : NULL;
 }
 
 static void
 end_chunk(SegStoreWriter *w)
 {
-	ListCell   *lc;
+	const SegStoreTask *task = w->task;
+	MemoryContext caller;
+	SegStateChunk *stored;
+	SegTailChunk *tails;
+	int			ntails;
+	uint64		only[SEG_CHUNK_WORDS];
 
 	if (!w->in_chunk)
 		return;
-	foreach(lc, w->old_segments)
-	{
-		int			i = lfirst_int(lc);
-
-		if (w->old[i] != NULL)
-			add_change(w, DELETED, w->chunk, w->ids[i], NULL);
-		w->old[i] = NULL;
-	}
-	w->old_segments = NIL;
 	w->in_chunk = false;
+	caller = MemoryContextSwitchTo(w->chunk_context);
+	stored = seg_state_chunk(task->population->id, w->chunk);
+	tails = seg_tail_of_chunk(task->population->id, w->chunk, &ntails);
+	if (task->only != NULL)
+		expand(task->only, w->chunk, only);
+	for (int i = 0; i < task->nsegments; i++)
+	{
+		int32		id = task->segments[i]->id;
+
+		if (task->segments[i]->built)
+			compare(w, i, seg_state_set(stored, id), find_tail(tails, ntails, id), task->only ? only : NULL);
+		else if (w->found[i] != NULL)
+			add_set(w, i, w->found[i]);
+		w->found[i] = NULL;
+	}
+	MemoryContextSwitchTo(caller);
 	MemoryContextReset(w->chunk_context);
+}
+
+static void
+begin_chunk(SegStoreWriter *w, int64 chunk)
+{
+	if (w->in_chunk && chunk == w->chunk)
+		return;
+	end_chunk(w);
+	w->chunk = chunk;
+	w->in_chunk = true;
+	seg_set_builder_add(w->seen, chunk);
 }
 
 void
 seg_store_put(SegStoreWriter *w, int i, int64 chunk, const SegMemberSet *members)
 {
-	const SegMemberSet *old;
+	MemoryContext caller;
 
-	Assert(i >= 0 && i < w->nsegments && seg_set_cardinality(members) > 0);
-	if (!w->in_chunk || chunk != w->chunk)
+	Assert(i >= 0 && i < w->task->nsegments && seg_set_cardinality(members) > 0);
+	begin_chunk(w, chunk);
+	caller = MemoryContextSwitchTo(w->chunk_context);
+	w->found[i] = seg_set_copy(members);
+	MemoryContextSwitchTo(caller);
+}
+
+void
+seg_store_until(SegStoreWriter *w, int64 chunk, int n, const int64 *members, const TimestampTz *until)
+{
+	TimestampTz *earliest;
+
+	if (w->due == NULL)
+		return;
+	earliest = palloc(sizeof(TimestampTz) * SEG_CHUNK_KEYS);
+	seg_due_earliest(w->task->population->id, chunk, w->task->now, earliest);
+	for (int i = 0; i < n; i++)
 	{
+		TimestampTz at = until[i];
+
+		if (TIMESTAMP_IS_NOEND(at))
+			continue;
+		at = seg_due_round(at, w->task->now);
+		if (at < earliest[members[i] & SEG_CHUNK_MASK])
+			seg_due_put(w->due, members[i], at);
+	}
+	pfree(earliest);
+}
+
+/* Chunks in which nobody was put, but somebody is stored. */
+
+static void
+end_other_chunks_of(SegStoreWriter *w, const SegMemberSet *chunks, const SegMemberSet *seen)
+{
+	SegSetIter	it;
+	int64		chunk;
+
+	seg_set_iter_init(&it, chunks);
+	while (seg_set_next(&it, &chunk))
+	{
+		if (seg_set_contains(seen, chunk))
+			continue;
+		begin_chunk(w, chunk);
 		end_chunk(w);
-		w->chunk = chunk;
-		w->in_chunk = true;
-		seg_set_builder_add(w->seen, chunk);
-		read_old(w);
 	}
-	w->cardinality[i] += seg_set_cardinality(members);
-	old = w->old[i];
-	w->old[i] = NULL;
-	if (old == NULL)
-		add_change(w, INSERTED, chunk, w->ids[i], members);
-	else if (VARSIZE(old) != VARSIZE(members) || memcmp(old, members, VARSIZE(old)) != 0)
-		add_change(w, UPDATED, chunk, w->ids[i], members);
 }
 
-/* Where nobody is a member of anything any more, nothing was put. */
 static void
-delete_other_chunks(SegStoreWriter *w)
+add_stored_chunks(SegSetBuilder *chunks, int32 segment)
 {
-	SegMemberSet *seen = seg_set_builder_finish(w->seen);
+	SegScan		scan;
+	ScanKeyData key;
+	int64		chunk;
 
-	for (int i = 0; i < w->nsegments; i++)
+	seg_key_int4(&key, SEG_COL_MEMBERSHIP_SEGMENT, segment);
+	seg_scan_begin(&scan, "membership", "membership_segment_chunk", 1, &key);
+	while (seg_scan_next(&scan))
 	{
-		SegScan		scan;
-		ScanKeyData key;
-
-		seg_key_int4(&key, SEG_COL_MEMBERSHIP_SEGMENT, w->ids[i]);
-		seg_scan_begin(&scan, "membership", "membership_segment_chunk", 1, &key);
-		while (seg_scan_next(&scan))
-		{
-			int64		chunk = seg_scan_int8(&scan, SEG_COL_MEMBERSHIP_CHUNK);
-
-			CHECK_FOR_INTERRUPTS();
-			if (!seg_set_contains(seen, chunk))
-				add_change(w, DELETED, chunk, w->ids[i], NULL);
-		}
-		seg_scan_end(&scan);
+		CHECK_FOR_INTERRUPTS();
+		seg_set_builder_add(chunks, seg_scan_int8(&scan, SEG_COL_MEMBERSHIP_CHUNK));
+	}
+	seg_scan_end(&scan);
+	for (int64 from = SEG_FIRST_CHUNK; seg_tail_next_chunk(segment, from, &chunk); from = chunk + 1)
+	{
+		CHECK_FOR_INTERRUPTS();
+		seg_set_builder_add(chunks, chunk);
 	}
 }
 
 static void
-update_segments(SegStoreWriter *w, TimestampTz now)
+end_other_chunks(SegStoreWriter *w)
 {
+	const SegStoreTask *task = w->task;
+	SegSetBuilder *chunks = seg_set_builder_create();
+	SegMemberSet *seen;
+
+	end_chunk(w);
+	seen = seg_set_builder_finish(w->seen);
+	if (task->only != NULL)
+	{
+		for (uint32 i = 0; i < seg_set_nchunks(task->only); i++)
+			seg_set_builder_add(chunks, seg_set_chunk_number(task->only, i));
+	}
+	else
+	{
+		for (int i = 0; i < task->nsegments; i++)
+			if (task->segments[i]->built)
+				add_stored_chunks(chunks, task->segments[i]->id);
+	}
+	end_other_chunks_of(w, seg_set_builder_finish(chunks), seen);
+}
+
+/* What the segments' own rows say of a build. */
+static void
+update_segments(SegStoreWriter *w)
+{
+	const SegStoreTask *task = w->task;
 	Oid			argtypes[] = {INT4ARRAYOID, INT8ARRAYOID, TIMESTAMPTZOID};
 	Datum		values[3];
-	Datum	   *ids = palloc(sizeof(Datum) * (w->nsegments + 1));
-	Datum	   *members = palloc(sizeof(Datum) * (w->nsegments + 1));
+	Datum	   *ids = palloc(sizeof(Datum) * (task->nsegments + 1));
+	Datum	   *members = palloc(sizeof(Datum) * (task->nsegments + 1));
 	SegUser		user;
 
-	for (int i = 0; i < w->nsegments; i++)
+	for (int i = 0; i < task->nsegments; i++)
 	{
-		ids[i] = Int32GetDatum(w->ids[i]);
+		ids[i] = Int32GetDatum(task->segments[i]->id);
 		members[i] = Int64GetDatum(w->cardinality[i]);
 	}
-	values[0] = int4_array(ids, w->nsegments);
-	values[1] = int8_array(members, w->nsegments);
-	values[2] = TimestampTzGetDatum(now);
+	values[0] = int4_array(ids, task->nsegments);
+	values[1] = int8_array(members, task->nsegments);
+	values[2] = TimestampTzGetDatum(task->now);
 	seg_user_become_extension(&user);
 	SPI_connect();
 	if (SPI_execute_with_args("UPDATE segments.segment AS s"
-							  " SET members = n.members, built = true, built_at = $3"
+							  " SET members = CASE WHEN s.built THEN s.members ELSE n.members END, built = true, built_at = $3"
 							  " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS n (id, members) WHERE s.id = n.id",
 							  lengthof(argtypes), argtypes, values, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not write segments.segment");
@@ -381,15 +404,21 @@ update_segments(SegStoreWriter *w, TimestampTz now)
 	seg_user_restore(&user);
 }
 
-void
-seg_store_end(SegStoreWriter *w, TimestampTz now)
+int64
+seg_store_end(SegStoreWriter *w)
 {
 	MemoryContext caller = MemoryContextSwitchTo(w->context);
+	int64		changes;
 
-	end_chunk(w);
-	delete_other_chunks(w);
-	write_batches(w);
-	update_segments(w, now);
+	end_other_chunks(w);
+	write_sets(w);
+	seg_tail_writer_end(&w->tail);
+	if (w->due != NULL)
+		seg_due_writer_end(w->due);
+	if (w->task->only == NULL)
+		update_segments(w);
+	changes = w->changes;
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(w->context);
+	return changes;
 }

@@ -1,9 +1,11 @@
 /*
  * store.h
- *		The members of segments as they are stored.
+ *		Recording what an evaluation found.
  *
- * A segment's members lie in segments.membership, a set for each chunk of keys in which it has
- * any.  They are written as the extension's owner, and read without asking who may.
+ * Whatever evaluates many members (a build, upkeep, a statement that touched thousands) hands what
+ * it finds to a writer, chunk by chunk.  The writer compares with what is stored, as the active
+ * snapshot shows it, and appends the differences to the tail.  A segment that is built for the
+ * first time has nothing to differ from: its sets are written as they are, and nobody enters.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -12,44 +14,61 @@
 
 #include "postgres.h"
 
-#include "catalog.h"
 #include "member_set.h"
 #include "program.h"
 #include "registry.h"
+#include "state.h"
 
-/*
- * Reading: the members of a segment in one chunk as the active snapshot sees them, palloc'd;
- * NULL if there are none.
- */
-extern SegMemberSet *seg_store_chunk(int32 population, int32 segment, int64 chunk);
-
-/* The members in the row of segments.membership at hand, palloc'd. */
-extern SegMemberSet *seg_store_scanned(const SegScan *scan);
-
-/*
- * Writing: what is put replaces what is stored of some segments.  From the beginning to the end
- * of the transaction nobody else can write members of the population.
- */
 typedef struct SegStoreWriter SegStoreWriter;
 
-extern SegStoreWriter *seg_store_begin(const SegPopulation *population, int nsegments,
-									   const int32 *segment_ids);
+typedef struct SegStoreTask
+{
+	const SegPopulation *population;
+	int			nsegments;
+	const SegSegment **segments;	/* those that are not built are built for the first time */
+	const SegMemberSet *only;	/* what is found is about these members alone; NULL: about all */
+	SegReason	reason;
+	TimestampTz now;			/* the moment that it was evaluated for */
+} SegStoreTask;
+
+/* The task has to live as long as the writer. */
+extern SegStoreWriter *seg_store_begin(const SegStoreTask *task);
 
 /*
- * The members of segment_ids[i] in a chunk, at least one.  The sets of a chunk are put one after
+ * The members of segments[i] in a chunk, at least one.  The sets of a chunk are put one after
  * the other, and each chunk once.
  */
 extern void seg_store_put(SegStoreWriter *w, int i, int64 chunk, const SegMemberSet *members);
 
-/* What was not put is deleted.  The segments are built, exactly as of now. */
-extern void seg_store_end(SegStoreWriter *w, TimestampTz now);
+/* When members of a chunk have to be evaluated again; after its sets. */
+extern void seg_store_until(SegStoreWriter *w, int64 chunk, int n, const int64 *members, const TimestampTz *until);
+
+/* Who was not put is not a member.  Returns how many entered and left. */
+extern int64 seg_store_end(SegStoreWriter *w);
 
 /*
- * store_build.c: evaluates the program for the whole population and stores for whom rule i holds
- * as the members of segment_ids[i].  Reads with a snapshot of its own, taken when nobody
- * else can write members of the population any more.
+ * From here to the end of the transaction nobody else builds, defines or keeps up the population.
+ * False where somebody else does, and wait is not wanted.
  */
-extern void seg_store_build(const SegPopulation *population, int nsegments, const int32 *segment_ids,
-							const SegProgram *program, TimestampTz now);
+extern bool seg_store_lock(const SegPopulation *population, bool wait);
+
+/*
+ * store_build.c: evaluates the program, rule i of which belongs to segments[i], for whom the task
+ * says, and records what is found.  The task's now is the moment.
+ */
+extern int64 seg_store_build(const SegStoreTask *task, const SegProgram *program);
+
+/*
+ * store_fold.c: makes sets of what the tail says of a chunk, and history of the tail.  The
+ * caller has locked the population and the feed, and the active snapshot is younger than both.
+ * Returns how many rows of the tail that were.
+ */
+extern int64 seg_store_fold(const SegPopulation *population, int64 chunk);
+
+/*
+ * The same chunk after chunk, until there were about so many rows; nothing where somebody else
+ * has locked the feed.
+ */
+extern int64 seg_store_fold_some(const SegPopulation *population, int64 most);
 
 #endif							/* SEG_STORE_H */

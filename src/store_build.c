@@ -1,12 +1,11 @@
 /*
  * store_build.c
- *		Storing what a pass over the population finds.
+ *		Recording what a pass over the population finds.
  *
  * Copyright (c) 2026, the segments authors
  */
 #include "postgres.h"
 
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "pass.h"
@@ -18,15 +17,12 @@ store_members(void *arg, int rule, int64 chunk, const SegMemberSet *members)
 	seg_store_put(arg, rule, chunk, members);
 }
 
-void
-seg_store_build(const SegPopulation *population, int nsegments, const int32 *segment_ids,
-				const SegProgram *program, TimestampTz now)
+int64
+seg_store_build(const SegStoreTask *task, const SegProgram *program)
 {
-	SegStoreWriter *writer = seg_store_begin(population, nsegments, segment_ids);
+	SegStoreWriter *writer = seg_store_begin(task);
 
-	Assert(nsegments == program->nrules);
-	PushActiveSnapshot(GetTransactionSnapshot());
-	(void) seg_pass_run(program, now, DT_NOEND, NULL, store_members, writer);
-	seg_store_end(writer, now);
-	PopActiveSnapshot();
+	Assert(task->nsegments == program->nrules);
+	(void) seg_pass_run(program, task->now, DT_NOEND, task->only, store_members, writer);
+	return seg_store_end(writer);
 }

@@ -1,0 +1,144 @@
+/*
+ * define_build.c
+ *		Building segments.
+ *
+ * Where triggers keep a population current, a build locks out the writers of all tables that the
+ * population reads, as CREATE INDEX does, takes its snapshot after the locks, and
+ * evaluates for a moment after both: whoever wrote before is in what it reads, and
+ * whoever writes after finds the segment.  Locks are taken in one order.
+ *
+ * Whatever is built, the segment of everyone is built along with it, so that shares are
+ * those of one moment.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+#include "define.h"
+#include "now.h"
+#include "settle.h"
+#include "store.h"
+
+static void
+add_with_parts(List **relids, Oid relid)
+{
+	*relids = list_concat_unique_oid(*relids, find_all_inheritors(relid, NoLock, NULL));
+}
+
+static void
+lock_writers(const SegPopulation *p)
+{
+	List	   *relids = NIL;
+	ListCell   *lc;
+
+	add_with_parts(&relids, p->relid);
+	for (int i = 0; i < p->nsources; i++)
+		add_with_parts(&relids, p->sources[i].relid);
+	for (int i = 0; i < p->nlookups; i++)
+		add_with_parts(&relids, p->lookups[i].relid);
+	list_sort(relids, list_oid_cmp);
+	foreach(lc, relids)
+		LockRelationOid(lfirst_oid(lc), ShareLock);
+}
+
+/* No evaluation goes back behind what was settled. */
+static TimestampTz
+not_before_settled(const SegPopulation *population, TimestampTz moment)
+{
+	SegScan		scan;
+	ScanKeyData key;
+	bool		isnull;
+
+	seg_key_int4(&key, SEG_COL_CHUNK_POPULATION, population->id);
+	seg_scan_begin(&scan, "chunk", "chunk_pkey", 1, &key);
+	while (seg_scan_next(&scan))
+	{
+		CHECK_FOR_INTERRUPTS();
+		moment = Max(moment, DatumGetTimestampTz(seg_scan_datum(&scan, SEG_COL_CHUNK_SETTLED, &isnull)));
+	}
+	seg_scan_end(&scan);
+	return moment;
+}
+
+static void
+build(const SegPopulation *population, List *segments, TimestampTz as_of, SegReason reason, bool all)
+{
+	int			n = list_length(segments) + 1;
+	const SegSegment **built = palloc(sizeof(SegSegment *) * n);
+	const SegRule **rules = palloc(sizeof(SegRule *) * n);
+	int32	   *ids = palloc(sizeof(int32) * n);
+	SegStoreTask task = {.population = population,.nsegments = n,.segments = built,.reason = reason};
+	bool		current = population->maintenance != SEG_SCHEDULED;
+	SegParam	params[2];
+	ListCell   *lc;
+
+	segments = lappend(list_copy(segments), seg_segment_get(population->id, SEG_EVERYONE, false));
+	foreach(lc, segments)
+	{
+		int			i = foreach_current_index(lc);
+
+		built[i] = lfirst(lc);
+		rules[i] = built[i]->rule;
+		ids[i] = built[i]->id;
+	}
+	if (current)
+		lock_writers(population);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	task.now = current ? not_before_settled(population, as_of) : as_of;
+	params[0] = seg_param_int4(population->id);
+	params[1] = seg_param_moment(task.now);
+	if (all && current)
+	{
+		(void) seg_define_write("DELETE FROM segments.due WHERE population = $1", 1, params);
+		CommandCounterIncrement();
+		UpdateActiveSnapshotCommandId();
+	}
+	(void) seg_store_build(&task, seg_define_bind(population, n, rules, ids));
+	if (all && current)
+		(void) seg_define_write("UPDATE segments.chunk SET settled = $2 WHERE population = $1 AND settled < $2", 2, params);
+	(void) seg_store_fold_some(population, PG_INT64_MAX);
+	PopActiveSnapshot();
+}
+
+void
+seg_define_build(const SegPopulation *population, List *segments, TimestampTz as_of, SegReason reason)
+{
+	build(population, segments, as_of, reason, false);
+}
+
+void
+seg_define_refresh(const SegPopulation *population, List *segments, TimestampTz as_of)
+{
+	build(population, segments, as_of, SEG_BY_DATA, true);
+}
+
+void
+seg_define_settle(const SegPopulation *population)
+{
+	SegMemberSet *due;
+	TimestampTz now;
+
+	if (population->maintenance == SEG_SCHEDULED)
+		return;
+	lock_writers(population);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	now = not_before_settled(population, seg_now_latest());
+	due = seg_due_of_all(population->id, now);
+	if (due != NULL)
+	{
+		SegRuleset *ruleset = seg_ruleset_latest(population->id);
+
+		(void) seg_settle(ruleset, due, ruleset->all, SEG_BY_DATA, now, true);
+	}
+	PopActiveSnapshot();
+}

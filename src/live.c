@@ -1,0 +1,231 @@
+/*
+ * live.c
+ *		Evaluating a program for a few members, on the spot.
+ *
+ * Each relation has a query that looks for members, planned once and for all.  Its rows are laid
+ * out like those of a pass (pass_read.h), and evaluated by eval.c.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "live.h"
+#include "pass_read.h"
+#include "state.h"
+
+/* Rows of one relation, in order of their members. */
+typedef struct LiveRows
+{
+	SPIPlanPtr	plan;			/* NULL: not asked for yet */
+	bool		loaded;
+	int			n;
+	int			room;
+	const SegRow **rows;
+} LiveRows;
+
+struct SegLive
+{
+	const SegProgram *program;
+	MemoryContext context;
+	MemoryContext rows_context; /* of the members at hand */
+	SegReading *reading;
+	SegEval    *eval;
+	int			nrelations;
+	LiveRows   *relations;
+	int64		member;			/* at hand */
+	TimestampTz now;
+};
+
+/* The first row of a relation that is not of a member before this one. */
+static int
+first_row(const LiveRows *rows, int64 member)
+{
+	int			low = 0;
+	int			high = rows->n;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (rows->rows[middle]->member < member)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* What the evaluator reads through. */
+
+static void
+get_column(void *arg, const SegRelation *relation, const void *row, int column, SegValue *out)
+{
+	SegLive    *live = arg;
+	const SegRow *r = row;
+
+	seg_layout_value(&live->reading->layouts[r->relation], r, column, seg_eval_clock(live->eval), out);
+}
+
+static int
+get_rows(void *arg, const SegProgram *program, int relation, const void *member, const void *parent,
+		 const void ***rows)
+{
+	SegLive    *live = arg;
+	const LiveRows *all = &live->relations[relation];
+	int			first = first_row(all, live->member);
+	int			n = 0;
+
+	Assert(all->loaded);
+	*rows = (const void **) (all->rows + first);
+	while (first + n < all->n && all->rows[first + n]->member == live->member)
+		n++;
+	return n;
+}
+
+static bool
+is_member_of(void *arg, int32 segment, const void *member)
+{
+	SegLive    *live = arg;
+	SegMemberSet *members = seg_state_members(live->program->population->id, seg_chunk_of(live->member), segment);
+
+	return members != NULL && seg_set_contains(members, live->member);
+}
+
+/* Reading. */
+
+static SegRow *
+add_row(SegReading *reading, int relation, int64 member, Size data)
+{
+	SegLive    *live = reading->arg;
+	LiveRows   *rows = &live->relations[relation];
+	SegRow	   *row = MemoryContextAlloc(live->rows_context, SEG_ROW_DATA + data);
+
+	if (rows->n == rows->room)
+	{
+		rows->room = Max(rows->room * 2, 16);
+		rows->rows = rows->rows == NULL ?
+			MemoryContextAlloc(live->rows_context, sizeof(SegRow *) * rows->room) :
+			repalloc_huge(rows->rows, sizeof(SegRow *) * rows->room);
+	}
+	rows->rows[rows->n++] = row;
+	row->size = SEG_ROW_DATA + data;
+	row->relation = relation;
+	row->member = member;
+	return row;
+}
+
+static int
+compare_rows(const void *a, const void *b)
+{
+	int64		x = (*(SegRow *const *) a)->member;
+	int64		y = (*(SegRow *const *) b)->member;
+
+	return (x > y) - (x < y);
+}
+
+static void
+load_relation(SegLive *live, int relation, ParamListInfo members)
+{
+	LiveRows   *rows = &live->relations[relation];
+	SPIPlanPtr	plan = rows->plan;
+
+	if (plan == NULL)
+	{
+		plan = seg_reading_plan(live->reading, relation);
+		if (SPI_keepplan(plan) != 0)
+			elog(ERROR, "could not keep the plan of relation %d", relation);
+		rows->plan = plan;
+	}
+	seg_reading_run(live->reading, relation, plan, members);
+	if (rows->n > 1)
+		qsort(rows->rows, rows->n, sizeof(SegRow *), compare_rows);
+	rows->loaded = true;
+}
+
+static void
+forget_rows(SegLive *live)
+{
+	for (int i = 0; i < live->nrelations; i++)
+	{
+		live->relations[i].loaded = false;
+		live->relations[i].n = 0;
+		live->relations[i].room = 0;
+		live->relations[i].rows = NULL;
+	}
+	MemoryContextReset(live->rows_context);
+}
+
+SegLive *
+seg_live_begin(const SegProgram *program)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "segments live", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	SegLive    *live = palloc0(sizeof(SegLive));
+	SegReader	reader = {.arg = live,.column = get_column,.rows = get_rows,.member_of = is_member_of};
+
+	live->program = program;
+	live->context = context;
+	live->rows_context = AllocSetContextCreate(context, "segments live rows", ALLOCSET_DEFAULT_SIZES);
+	live->nrelations = list_length(program->relations);
+	live->relations = palloc0(sizeof(LiveRows) * live->nrelations);
+	live->eval = seg_eval_begin(program, &reader, 0);
+	live->reading = seg_reading_begin(program, live->eval);
+	live->reading->add = add_row;
+	live->reading->arg = live;
+	MemoryContextSwitchTo(caller);
+	return live;
+}
+
+void
+seg_live_free(SegLive *live)
+{
+	for (int i = 0; i < live->nrelations; i++)
+		if (live->relations[i].plan != NULL)
+			SPI_freeplan(live->relations[i].plan);
+	MemoryContextDelete(live->context);
+}
+
+void
+seg_live_load(SegLive *live, int n, const int64 *members, const Bitmapset *relations)
+{
+	ParamListInfo params;
+
+	forget_rows(live);
+	SPI_connect();
+	params = seg_reading_members(live->program->population, n, members);
+	for (int i = -1; (i = bms_next_member(relations, i)) >= 0;)
+		load_relation(live, i, params);
+	SPI_finish();
+}
+
+bool
+seg_live_member(SegLive *live, int64 member, TimestampTz now)
+{
+	const LiveRows *rows = &live->relations[0];
+	int			at = first_row(rows, member);
+
+	Assert(rows->loaded);
+	if (at == rows->n || rows->rows[at]->member != member)
+		return false;
+	if (seg_eval_clock(live->eval)->now != now)
+		seg_eval_set_now(live->eval, now);
+	live->member = member;
+	seg_eval_member(live->eval, rows->rows[at]);
+	return true;
+}
+
+bool
+seg_live_rule(SegLive *live, int rule)
+{
+	return seg_eval_rule(live->eval, rule);
+}
+
+TimestampTz
+seg_live_until(SegLive *live, int rule)
+{
+	return seg_eval_until(live->eval, rule);
+}

@@ -1,0 +1,40 @@
+/*
+ * live.h
+ *		Evaluating a program for a few members, on the spot.
+ *
+ * What a pass does for a population, this does for the members that a statement touched or that a
+ * query asks about.  It is kept from call to call: plans are made once, and rows lie in memory
+ * for as long as their members are asked about.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_LIVE_H
+#define SEG_LIVE_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "nodes/bitmapset.h"
+
+#include "program.h"
+
+typedef struct SegLive SegLive;
+
+/* Everything is in a context of its own under the current one, but for plans, which are freed. */
+extern SegLive *seg_live_begin(const SegProgram *program);
+extern void seg_live_free(SegLive *live);
+
+/*
+ * Reads what these relations of the program have of the members, given in order, with the active
+ * snapshot.  The caller is the population's owner from here on until he is done with them.
+ */
+extern void seg_live_load(SegLive *live, int n, const int64 *members, const Bitmapset *relations);
+
+/* Turns to a member, at a moment; false: he is not in the population. */
+extern bool seg_live_member(SegLive *live, int64 member, TimestampTz now);
+
+/* Does a rule hold for him; and until when, if his rows stay as they are? */
+extern bool seg_live_rule(SegLive *live, int rule);
+extern TimestampTz seg_live_until(SegLive *live, int rule);
+
+#endif							/* SEG_LIVE_H */

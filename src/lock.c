@@ -1,0 +1,44 @@
+/*
+ * lock.c
+ *		Locks that nobody waits for.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+
+#include "lock.h"
+
+/* The fourth field of an advisory lock's tag; those of PostgreSQL's functions are 1 and 2. */
+#define BUCKET_CLASS	101
+#define FEED_CLASS		102
+
+static bool
+try_lock(int32 population, uint32 number, uint16 class)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) population, number, class);
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+int
+seg_bucket_of(int64 member)
+{
+	return (int) (hash_bytes((const unsigned char *) &member, sizeof(member)) % SEG_BUCKETS);
+}
+
+bool
+seg_lock_bucket(int32 population, int bucket)
+{
+	return try_lock(population, (uint32) bucket, BUCKET_CLASS);
+}
+
+bool
+seg_lock_feed(int32 population)
+{
+	return try_lock(population, 0, FEED_CLASS);
+}

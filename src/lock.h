@@ -1,0 +1,30 @@
+/*
+ * lock.h
+ *		Locks that nobody waits for.
+ *
+ * They look like advisory locks in pg_locks, and meet none of the user's.  All are held to the
+ * end of the transaction, or of the subtransaction that took them, if that is rolled back.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_LOCK_H
+#define SEG_LOCK_H
+
+#include "postgres.h"
+
+#include "compat.h"
+
+/*
+ * Members are spread over so many buckets.  Whoever holds a member's bucket is the only one who
+ * evaluates him: what he then reads is all that was committed, and what he writes is seen by
+ * the next holder.
+ */
+#define SEG_BUCKETS		1024
+
+extern int	seg_bucket_of(int64 member);
+extern bool seg_lock_bucket(int32 population, int bucket);
+
+/* Whoever holds it gives changes their places in the feed. */
+extern bool seg_lock_feed(int32 population);
+
+#endif							/* SEG_LOCK_H */

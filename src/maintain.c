@@ -1,0 +1,175 @@
+/*
+ * maintain.c
+ *		Upkeep: evaluates who is due, and folds the tail.
+ *
+ * Nothing depends on it but speed: what it has not done, readers do on the spot.  It goes in
+ * batches, each complete in itself, so that it can be stopped at any point, and it takes
+ * nothing that somebody else has: not a population that is being defined or kept up, not a
+ * member whom a statement is evaluating.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+#include "define.h"
+#include "now.h"
+#include "settle.h"
+#include "store.h"
+
+PG_FUNCTION_INFO_V1(maintain);
+PG_FUNCTION_INFO_V1(maintain_step);
+
+/* Members in a batch of maintain(), and rows of the tail for each of them. */
+#define BATCH_MEMBERS	50000
+#define ROWS_PER_MEMBER 10
+
+typedef struct Done
+{
+	int64		due;			/* members */
+	int64		doubted;		/* members */
+	int64		folded;			/* rows */
+} Done;
+
+/* Those of them whom nobody else is evaluating. */
+static int64
+settle(SegRuleset *ruleset, const SegMemberSet *members, SegReason reason, TimestampTz as_of)
+{
+	SegMemberSet *got;
+	SegMemberSet *others;
+
+	if (members == NULL)
+		return 0;
+	got = seg_settle_lock(ruleset->population->id, members, &others);
+	if (seg_set_cardinality(got) == 0)
+		return 0;
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	(void) seg_settle(ruleset, got, ruleset->all, reason, as_of, true);
+	PopActiveSnapshot();
+	return seg_set_cardinality(got);
+}
+
+/* One batch, if nobody else is at it. */
+static void
+step(int32 id, TimestampTz as_of, int64 max_members, Done *done)
+{
+	SegPopulation population = {.id = id};
+	SegRuleset *ruleset;
+	SegMemberSet *doubted;
+	SegMemberSet *due;
+
+	if (!seg_store_lock(&population, false))
+		return;
+	ruleset = seg_ruleset_latest(id);
+	if (ruleset->population->maintenance != SEG_SCHEDULED)
+	{
+		PushActiveSnapshot(GetLatestSnapshot());
+		seg_due_some(id, as_of, max_members, &doubted, &due);
+		PopActiveSnapshot();
+		done->doubted += settle(ruleset, doubted, SEG_BY_DATA, as_of);
+		done->due += settle(ruleset, due, SEG_BY_CLOCK, as_of);
+	}
+	done->folded += seg_store_fold_some(ruleset->population, max_members * ROWS_PER_MEMBER);
+}
+
+/* The populations to be kept up: the one named, or all that the current user may manage. */
+static List *
+populations(const char *name)
+{
+	List	   *ids = NIL;
+	SegScan		scan;
+
+	if (name != NULL)
+	{
+		SegPopulation *population = seg_population_get_bare(name);
+
+		seg_check_manage(population);
+		return list_make1_int(population->id);
+	}
+	seg_scan_begin(&scan, "population", "population_pkey", 0, NULL);
+	while (seg_scan_next(&scan))
+		if (has_privs_of_role(GetUserId(), seg_scan_oid(&scan, SEG_COL_POPULATION_OWNER)))
+			ids = lappend_int(ids, seg_scan_int4(&scan, SEG_COL_POPULATION_ID));
+	seg_scan_end(&scan);
+	return ids;
+}
+
+static TimestampTz
+moment_arg(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? seg_now_latest() : seg_arg_moment(fcinfo, n, "as_of");
+}
+
+/*
+ * maintain_step(as_of, max_members, population) -> (due, doubted, folded)
+ */
+Datum
+maintain_step(PG_FUNCTION_ARGS)
+{
+	TimestampTz as_of = moment_arg(fcinfo, 0);
+	int32		max_members = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
+	Done		done = {0};
+	TupleDesc	tupdesc;
+	Datum		values[3];
+	bool		nulls[3] = {false};
+	ListCell   *lc;
+
+	if (max_members < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be positive", "max_members")));
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	foreach(lc, populations(seg_arg_text(fcinfo, 2)))
+		step(lfirst_int(lc), as_of, max_members, &done);
+	values[0] = Int64GetDatum(done.due);
+	values[1] = Int64GetDatum(done.doubted);
+	values[2] = Int64GetDatum(done.folded);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc), values, nulls)));
+}
+
+/*
+ * maintain(as_of, population)
+ *		Batch by batch until nothing is left, with a commit after each where it may.
+ */
+Datum
+maintain(PG_FUNCTION_ARGS)
+{
+	bool		atomic = fcinfo->context == NULL || !IsA(fcinfo->context, CallContext) ||
+		castNode(CallContext, fcinfo->context)->atomic;
+	TimestampTz as_of = moment_arg(fcinfo, 0);
+	char	   *name = seg_arg_text(fcinfo, 1);
+	List	   *ids;
+	ListCell   *lc;
+
+	SPI_connect_ext(atomic ? 0 : SPI_OPT_NONATOMIC);
+	ids = populations(name);
+	foreach(lc, ids)
+	{
+		Done		done;
+
+		do
+		{
+			CHECK_FOR_INTERRUPTS();
+			memset(&done, 0, sizeof(done));
+			PushActiveSnapshot(GetTransactionSnapshot());
+			step(lfirst_int(lc), as_of, BATCH_MEMBERS, &done);
+			PopActiveSnapshot();
+			if (!atomic)
+				SPI_commit();
+		} while (done.due + done.doubted + done.folded > 0);
+	}
+	SPI_finish();
+	PG_RETURN_VOID();
+}

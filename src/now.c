@@ -1,0 +1,85 @@
+/*
+ * now.c
+ *		Which moment is the present.
+ *
+ * The setting segments.now stands in for the clock: for tests that live through years in
+ * seconds, and for whoever wants to see who will have left by then.  It decides about what
+ * triggers store, so it is the superuser's.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/datetime.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "now.h"
+
+static char *now_text = NULL;
+static TimestampTz now_set = DT_NOBEGIN;	/* -infinity: the clock counts */
+
+/* Like the check of recovery_target_time: says no, and raises nothing. */
+static bool
+parse_moment(const char *text, TimestampTz *moment)
+{
+	char	   *field[MAXDATEFIELDS];
+	int			ftype[MAXDATEFIELDS];
+	char		workbuf[MAXDATELEN + MAXDATEFIELDS];
+	struct pg_tm tm;
+	fsec_t		fsec;
+	int			nfields;
+	int			dtype;
+	int			zone;
+
+	if (ParseDateTime(text, workbuf, sizeof(workbuf), field, ftype, MAXDATEFIELDS, &nfields) != 0 ||
+		seg_decode_datetime(field, ftype, nfields, &dtype, &tm, &fsec, &zone) != 0)
+		return false;
+	return dtype == DTK_DATE && tm2timestamp(&tm, fsec, &zone, moment) == 0;
+}
+
+static bool
+check_now(char **newval, void **extra, GucSource source)
+{
+	TimestampTz moment = DT_NOBEGIN;
+
+	if (*newval != NULL && **newval != '\0' && !parse_moment(*newval, &moment))
+	{
+		GUC_check_errdetail("It must be a moment, as in \"2024-05-30 12:00:00+00\", or empty: the clock counts.");
+		return false;
+	}
+	*extra = seg_guc_malloc(sizeof(TimestampTz));
+	if (*extra == NULL)
+		return false;
+	*(TimestampTz *) *extra = moment;
+	return true;
+}
+
+static void
+assign_now(const char *newval, void *extra)
+{
+	now_set = *(TimestampTz *) extra;
+}
+
+TimestampTz
+seg_now(void)
+{
+	return TIMESTAMP_IS_NOBEGIN(now_set) ? GetCurrentStatementStartTimestamp() : now_set;
+}
+
+TimestampTz
+seg_now_latest(void)
+{
+	return TIMESTAMP_IS_NOBEGIN(now_set) ? GetCurrentTimestamp() : now_set;
+}
+
+void
+seg_now_init(void)
+{
+	DefineCustomStringVariable("segments.now",
+							   "The moment that counts as the present.",
+							   "Empty: the clock counts.",
+							   &now_text, "", PGC_SUSET, GUC_NOT_IN_SAMPLE, check_now, assign_now, NULL);
+}

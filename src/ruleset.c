@@ -1,0 +1,211 @@
+/*
+ * ruleset.c
+ *		The segments of a population that are kept current, bound and ready.
+ *
+ * Definitions that change send a relcache message for segments.segment (define.c), and tables that
+ * change send their own.  The callback only marks what is stale; it is taken away when the
+ * transaction is over, since somebody may be in the middle of using it.
+ *
+ * Triggers want the latest definitions, even where the transaction's snapshot is older: what
+ * they write is for those who read later.  Readers want those of their snapshot.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "catalog.h"
+#include "ruleset.h"
+
+static List *rulesets = NIL;	/* one for each population, at most; in CacheMemoryContext */
+static List *retired = NIL;		/* to be freed when the transaction is over */
+static uint64 generation = 1;
+static uint64 messages = 0;		/* of any kind */
+static Oid	watched = InvalidOid;	/* segments.segment */
+
+static void
+relation_changed(Datum arg, Oid relid)
+{
+	ListCell   *lc;
+
+	messages++;
+	if (relid == InvalidOid || relid == watched)
+		generation++;
+	foreach(lc, rulesets)
+	{
+		SegRuleset *ruleset = lfirst(lc);
+
+		for (int i = 0; i < seg_object_count(ruleset->population); i++)
+			if (ruleset->reads[i].relid == relid)
+				ruleset->stale = true;
+	}
+}
+
+static void
+free_retired(XactEvent event, void *arg)
+{
+	if (retired == NIL || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE))
+		return;
+	while (retired != NIL)
+	{
+		SegRuleset *ruleset = llast(retired);
+
+		retired = list_delete_last(retired);
+		seg_live_free(ruleset->live);
+		MemoryContextDelete(ruleset->context);
+	}
+}
+
+static void
+watch(void)
+{
+	if (!OidIsValid(watched))
+	{
+		CacheRegisterRelcacheCallback(relation_changed, (Datum) 0);
+		RegisterXactCallback(free_retired, NULL);
+	}
+	/* the extension may have been dropped and created again */
+	watched = seg_catalog_relation("segment");
+}
+
+uint64
+seg_definitions_generation(void)
+{
+	watch();
+	return generation;
+}
+
+static int
+compare_ids(const ListCell *a, const ListCell *b)
+{
+	return ((const SegSegment *) lfirst(a))->id - ((const SegSegment *) lfirst(b))->id;
+}
+
+/* Those that are kept current, everyone among them. */
+static void
+collect_segments(SegRuleset *r)
+{
+	List	   *segments = seg_segments_of_population(r->population->id);
+	ListCell   *lc;
+
+	list_sort(segments, compare_ids);
+	r->segments = palloc(sizeof(SegSegment *) * list_length(segments));
+	r->rules = palloc(sizeof(SegRule *) * list_length(segments));
+	foreach(lc, segments)
+	{
+		SegSegment *segment = lfirst(lc);
+
+		if (segment->active && segment->built)
+			r->segments[r->nsegments++] = segment;
+	}
+}
+
+static void
+bind(SegRuleset *r)
+{
+	int32	   *ids = palloc(sizeof(int32) * r->nsegments);
+	SegUser		user;
+
+	for (int i = 0; i < r->nsegments; i++)
+	{
+		ids[i] = r->segments[i]->id;
+		r->rules[i] = r->segments[i]->rule;
+		r->all = bms_add_member(r->all, i);
+	}
+	seg_user_become_owner(&user, r->population);
+	r->program = seg_bind_population(r->population, r->nsegments, r->rules, ids);
+	seg_user_restore(&user);
+}
+
+/* From the definitions that the active snapshot shows, in the current context. */
+static SegRuleset *
+build(int32 population)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "segments ruleset", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	SegRuleset *r = palloc0(sizeof(SegRuleset));
+	uint64		before;
+
+	r->context = context;
+	r->generation = seg_definitions_generation();
+	before = messages;
+	r->population = seg_population_by_id(population);
+	collect_segments(r);
+	bind(r);
+	seg_ruleset_find_reads(r);
+	r->live = seg_live_begin(r->program);
+	/* what changed meanwhile may have been read before */
+	r->stale = messages != before;
+	MemoryContextSwitchTo(caller);
+	return r;
+}
+
+SegRuleset *
+seg_ruleset_latest(int32 population)
+{
+	ListCell   *lc;
+	SegRuleset *r;
+	MemoryContext caller;
+
+	foreach(lc, rulesets)
+	{
+		r = lfirst(lc);
+		if (r->population->id != population)
+			continue;
+		if (!r->stale && r->generation == seg_definitions_generation())
+			return r;
+		caller = MemoryContextSwitchTo(CacheMemoryContext);
+		retired = lappend(retired, r);
+		rulesets = foreach_delete_current(rulesets, lc);
+		MemoryContextSwitchTo(caller);
+		break;
+	}
+	PushActiveSnapshot(GetLatestSnapshot());
+	r = build(population);
+	PopActiveSnapshot();
+	caller = MemoryContextSwitchTo(CacheMemoryContext);
+	rulesets = lappend(rulesets, r);
+	MemoryContextSwitchTo(caller);
+	MemoryContextSetParent(r->context, CacheMemoryContext);
+	return r;
+}
+
+SegRuleset *
+seg_ruleset_of_snapshot(int32 population)
+{
+	SegRuleset *r;
+	MemoryContext caller;
+
+	if (!IsolationUsesXactSnapshot())
+		return seg_ruleset_latest(population);
+	caller = MemoryContextSwitchTo(TopTransactionContext);
+	r = build(population);
+	MemoryContextSwitchTo(CacheMemoryContext);
+	retired = lappend(retired, r);
+	MemoryContextSwitchTo(caller);
+	MemoryContextSetParent(r->context, CacheMemoryContext);
+	return r;
+}
+
+int
+seg_ruleset_find(const SegRuleset *ruleset, int32 segment)
+{
+	int			low = 0;
+	int			high = ruleset->nsegments;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (ruleset->segments[middle]->id < segment)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < ruleset->nsegments && ruleset->segments[low]->id == segment ? low : -1;
+}

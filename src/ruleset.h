@@ -1,0 +1,93 @@
+/*
+ * ruleset.h
+ *		The segments of a population that are kept current, bound and ready.
+ *
+ * A backend keeps one for each population that it works with.  Definitions that change, its own
+ * tables and the user's, make it stale; the next who asks gets a new one.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_RULESET_H
+#define SEG_RULESET_H
+
+#include "postgres.h"
+
+#include "nodes/bitmapset.h"
+
+#include "live.h"
+#include "program.h"
+#include "registry.h"
+
+/*
+ * What rows can change an answer: those of the population, of its sources and of its lookups, in
+ * this order.
+ */
+static inline int
+seg_object_of_source(int source)
+{
+	return 1 + source;
+}
+
+static inline int
+seg_object_of_lookup(const SegPopulation *population, int lookup)
+{
+	return 1 + population->nsources + lookup;
+}
+
+static inline int
+seg_object_count(const SegPopulation *population)
+{
+	return 1 + population->nsources + population->nlookups;
+}
+
+/* A column, and the rules that read it. */
+typedef struct SegReadColumn
+{
+	const char *name;
+	Bitmapset  *rules;
+} SegReadColumn;
+
+/* Who reads what of an object. */
+typedef struct SegReads
+{
+	Oid			relid;
+	Bitmapset  *rules;			/* those that rows which come or go can change */
+	Bitmapset  *whole;			/* those that may read any of its columns */
+	List	   *columns;		/* of SegReadColumn * */
+} SegReads;
+
+typedef struct SegRuleset
+{
+	const SegPopulation *population;
+	MemoryContext context;
+	uint64		generation;
+	bool		stale;
+	int			nsegments;
+	const SegSegment **segments;	/* active and built, everyone among them; by id */
+	const SegRule **rules;		/* theirs */
+	const SegProgram *program;	/* rule i is that of segments[i] */
+	Bitmapset  *all;			/* all rules */
+	SegReads   *reads;			/* by object */
+	Bitmapset **relations;		/* by rule: relations of the program that it needs, the first among them */
+	SegLive    *live;
+} SegRuleset;
+
+/*
+ * With the latest definitions, whatever the snapshot.  It stays good to the end of the
+ * transaction.
+ */
+extern SegRuleset *seg_ruleset_latest(int32 population);
+
+/* With those that the active snapshot shows. */
+extern SegRuleset *seg_ruleset_of_snapshot(int32 population);
+
+/* The number of a segment's rule, or -1. */
+extern int	seg_ruleset_find(const SegRuleset *ruleset, int32 segment);
+
+/* A count that rises when definitions change, as far as this backend has heard. */
+extern uint64 seg_definitions_generation(void);
+
+/* ruleset_reads.c */
+extern void seg_ruleset_find_reads(SegRuleset *ruleset);
+
+#endif							/* SEG_RULESET_H */

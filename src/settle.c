@@ -1,0 +1,317 @@
+/*
+ * settle.c
+ *		Evaluating members, and recording how they differ from what is stored.
+ *
+ * A few members are evaluated one by one (live.h), many in a pass.  Either way the answer is
+ * compared with what is stored, so that whatever was wrong there is mended by the next touch.
+ *
+ * When somebody has to be evaluated again is written where nothing earlier is: of the rules that
+ * were evaluated alone, since what the others wait for was written when they were.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "lock.h"
+#include "settle.h"
+#include "store.h"
+
+/* From so many members on a pass is made. */
+#define MANY	512
+
+/* What was found of one member. */
+typedef struct Finding
+{
+	int64		member;
+	bool		due;			/* he was due; all rules were evaluated */
+	TimestampTz now;
+	TimestampTz until;
+	Bitmapset  *rules;			/* that were evaluated */
+	Bitmapset  *holds;			/* that hold */
+} Finding;
+
+/* A few. */
+
+static Bitmapset *
+relations_of(const SegRuleset *ruleset, const Bitmapset *rules)
+{
+	Bitmapset  *relations = NULL;
+
+	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
+		relations = bms_add_members(relations, ruleset->relations[i]);
+	return relations;
+}
+
+static void
+evaluate(SegRuleset *ruleset, Finding *f)
+{
+	f->until = DT_NOEND;
+	f->holds = NULL;
+	if (!seg_live_member(ruleset->live, f->member, f->now))
+		return;
+	for (int i = -1; (i = bms_next_member(f->rules, i)) >= 0;)
+	{
+		TimestampTz until = seg_live_until(ruleset->live, i);
+
+		if (seg_live_rule(ruleset->live, i))
+			f->holds = bms_add_member(f->holds, i);
+		f->until = Min(f->until, until);
+	}
+}
+
+/* A member's chunk; that of the member before will do, if it is the same. */
+static SegStateChunk *
+chunk_of(int32 population, int64 member, SegStateChunk *before)
+{
+	if (before != NULL && seg_state_number(before) == seg_chunk_of(member))
+		return before;
+	return seg_state_chunk(population, seg_chunk_of(member));
+}
+
+static int64
+record_changes(SegRuleset *ruleset, const Finding *f, SegStateChunk *chunk, SegTailWriter *writer, SegReason reason)
+{
+	int32		population = ruleset->population->id;
+	SegTail		tail = {0};
+	int64		changes = 0;
+
+	seg_tail_of_member(population, f->member, &tail);
+	for (int i = -1; (i = bms_next_member(f->rules, i)) >= 0;)
+	{
+		int32		segment = ruleset->segments[i]->id;
+		const SegTailEntry *last = seg_tail_find(&tail, segment);
+		bool		holds = bms_is_member(i, f->holds);
+		bool		was;
+
+		if (last != NULL)
+			was = last->entered;
+		else
+		{
+			const SegMemberSet *set = seg_state_set(chunk, segment);
+
+			was = set != NULL && seg_set_contains(set, f->member);
+		}
+		if (holds == was)
+			continue;
+		seg_tail_append(writer, f->member, segment, holds, f->now, reason);
+		changes++;
+	}
+	return changes;
+}
+
+static void
+record_until(int32 population, const Finding *f, bool exclusive)
+{
+	TimestampTz at = seg_due_round(f->until, f->now);
+	SegSetBuilder *builder;
+
+	if (f->due && !exclusive)
+		seg_due_settle_one(population, f->member, f->now);
+	if (TIMESTAMP_IS_NOEND(f->until) || seg_due_later(population, f->member, f->now, at))
+		return;
+	builder = seg_set_builder_create();
+	seg_set_builder_add(builder, f->member);
+	seg_due_add(population, seg_chunk_of(f->member), at, seg_set_builder_finish(builder));
+	seg_set_builder_free(builder);
+}
+
+static int64
+settle_few(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, SegReason reason, bool exclusive,
+		   TimestampTz now)
+{
+	const SegPopulation *population = ruleset->population;
+	int			n = (int) seg_set_cardinality(members);
+	Finding    *findings = palloc0(sizeof(Finding) * n);
+	int64	   *numbers = palloc(sizeof(int64) * n);
+	Bitmapset  *all = bms_copy(rules);
+	SegTailWriter writer;
+	SegStateChunk *chunk = NULL;
+	SegSetIter	it;
+	int64		member;
+	int64		changes = 0;
+	SegUser		user;
+
+	seg_set_iter_init(&it, members);
+	for (int i = 0; seg_set_next(&it, &member); i++)
+	{
+		Finding    *f = &findings[i];
+
+		numbers[i] = f->member = member;
+		chunk = chunk_of(population->id, member, chunk);
+		f->now = Max(now, seg_state_settled(chunk));
+		f->due = seg_due_by(population->id, member, f->now);
+		f->rules = f->due ? ruleset->all : unconstify(Bitmapset *, rules);
+		if (f->due)
+			all = bms_add_members(all, ruleset->all);
+	}
+	seg_user_become_owner(&user, population);
+	seg_live_load(ruleset->live, n, numbers, relations_of(ruleset, all));
+	for (int i = 0; i < n; i++)
+		evaluate(ruleset, &findings[i]);
+	seg_user_restore(&user);
+
+	seg_tail_writer_init(&writer, population->id);
+	for (int i = 0; i < n; i++)
+	{
+		chunk = chunk_of(population->id, findings[i].member, chunk);
+		changes += record_changes(ruleset, &findings[i], chunk, &writer, reason);
+		record_until(population->id, &findings[i], exclusive);
+	}
+	seg_tail_writer_end(&writer);
+	return changes;
+}
+
+/* Many. */
+
+/* The latest moment that any of their chunks was settled for, or now. */
+static TimestampTz
+moment_for(int32 population, const SegMemberSet *members, TimestampTz now)
+{
+	for (uint32 i = 0; i < seg_set_nchunks(members); i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		now = Max(now, seg_state_settled(seg_state_chunk(population, seg_set_chunk_number(members, i))));
+	}
+	return now;
+}
+
+static int64
+settle_set(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, SegReason reason, TimestampTz now)
+{
+	int			n = bms_num_members(rules);
+	const SegSegment **segments = palloc(sizeof(SegSegment *) * n);
+	const SegRule **given = palloc(sizeof(SegRule *) * n);
+	int32	   *ids = palloc(sizeof(int32) * n);
+	SegStoreTask task = {.population = ruleset->population,.nsegments = n,.segments = segments,.only = members,
+	.reason = reason,.now = now};
+	const SegProgram *program = ruleset->program;
+	int			k = 0;
+	SegUser		user;
+
+	for (int i = -1; (i = bms_next_member(rules, i)) >= 0; k++)
+	{
+		segments[k] = ruleset->segments[i];
+		given[k] = ruleset->rules[i];
+		ids[k] = segments[k]->id;
+	}
+	if (n < ruleset->nsegments)
+	{
+		seg_user_become_owner(&user, ruleset->population);
+		program = seg_bind_population(ruleset->population, n, given, ids);
+		seg_user_restore(&user);
+	}
+	return seg_store_build(&task, program);
+}
+
+/* Of the members, those who are due, and the rest. */
+static void
+divide(int32 population, const SegMemberSet *members, TimestampTz now, SegMemberSet **due, SegMemberSet **rest)
+{
+	SegMemberSet *all = seg_due_of_all(population, now);
+
+	*due = all == NULL ? NULL : seg_set_combine(SEG_SET_AND, all, members);
+	*rest = all == NULL ? unconstify(SegMemberSet *, members) : seg_set_combine(SEG_SET_ANDNOT, members, all);
+}
+
+static int64
+settle_many(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, SegReason reason, TimestampTz now)
+{
+	int32		population = ruleset->population->id;
+	SegMemberSet *due;
+	SegMemberSet *rest;
+	int64		changes = 0;
+
+	now = moment_for(population, members, now);
+	divide(population, members, now, &due, &rest);
+	if (due != NULL && seg_set_cardinality(due) > 0)
+		changes += settle_set(ruleset, due, ruleset->all, reason, now);
+	if (seg_set_cardinality(rest) > 0)
+		changes += settle_set(ruleset, rest, rules, reason, now);
+	return changes;
+}
+
+/* They were evaluated for now, or for what their chunks were settled for, if that is later. */
+static void
+end_due(int32 population, const SegMemberSet *members, TimestampTz now)
+{
+	SegUser		user;
+
+	seg_user_become_extension(&user);
+	SPI_connect();
+	for (uint32 i = 0; i < seg_set_nchunks(members); i++)
+	{
+		int64		chunk = seg_set_chunk_number(members, i);
+		TimestampTz moment = Max(now, seg_state_settled(seg_state_chunk(population, chunk)));
+
+		seg_due_settle(population, chunk, moment, members);
+		seg_state_touch(population, chunk, moment, true);
+	}
+	SPI_finish();
+	seg_user_restore(&user);
+}
+
+int64
+seg_settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, SegReason reason, TimestampTz now,
+		   bool exclusive)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "segments settle", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	int64		changes;
+
+	changes = seg_set_cardinality(members) < MANY ?
+		settle_few(ruleset, members, rules, reason, exclusive, now) :
+		settle_many(ruleset, members, rules, reason, now);
+	if (exclusive)
+		end_due(ruleset->population->id, members, now);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return changes;
+}
+
+/* Buckets. */
+
+SegMemberSet *
+seg_settle_lock(int32 population, const SegMemberSet *members, SegMemberSet **others)
+{
+	/* 0: not tried, 1: got, 2: somebody else has it */
+	char		buckets[SEG_BUCKETS] = {0};
+	SegSetBuilder *got = seg_set_builder_create();
+	SegSetBuilder *missed = NULL;
+	SegSetIter	it;
+	int64		member;
+
+	seg_set_iter_init(&it, members);
+	while (seg_set_next(&it, &member))
+	{
+		int			bucket = seg_bucket_of(member);
+
+		if (buckets[bucket] == 0)
+			buckets[bucket] = seg_lock_bucket(population, bucket) ? 1 : 2;
+		if (buckets[bucket] == 2 && missed == NULL)
+			missed = seg_set_builder_create();
+		seg_set_builder_add(buckets[bucket] == 1 ? got : missed, member);
+	}
+	*others = missed == NULL ? NULL : seg_set_builder_finish(missed);
+	return seg_set_builder_finish(got);
+}
+
+void
+seg_settle_doubt(int32 population, const SegMemberSet *members)
+{
+	for (uint32 i = 0; i < seg_set_nchunks(members); i++)
+	{
+		int64		chunk = seg_set_chunk_number(members, i);
+		SegChunk	c = seg_set_chunk(members, i);
+		uint64		bits[SEG_CHUNK_WORDS];
+
+		CHECK_FOR_INTERRUPTS();
+		seg_chunk_expand(&c, bits);
+		seg_due_add(population, chunk, SEG_IN_DOUBT, seg_set_from_bits(chunk, bits));
+	}
+}

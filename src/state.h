@@ -1,0 +1,170 @@
+/*
+ * state.h
+ *		What is stored of members: the sets, the tail of changes, who is due.
+ *
+ *		state_chunk.c		segments.membership and segments.chunk, kept in memory by version
+ *		state_change.c		segments.change, the tail
+ *		state_due.c			segments.due, the clock and doubt
+ *
+ * Everything is read with the active snapshot, and without asking who may.  Who is a member
+ * of a segment, as far as that is stored: the last row of the tail says it, else the set.
+ * Neither counts for those who are due.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_STATE_H
+#define SEG_STATE_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+
+#include "catalog.h"
+#include "member_set.h"
+
+/* state_chunk.c */
+
+/* kB; a setting */
+extern int	seg_state_cache_memory;
+
+/* A chunk of keys.  Good until the next chunk is asked for. */
+typedef struct SegStateChunk SegStateChunk;
+
+typedef struct SegStateSet
+{
+	int32		segment;
+	const SegMemberSet *members;	/* at least one */
+} SegStateSet;
+
+extern SegStateChunk *seg_state_chunk(int32 population, int64 chunk);
+extern int64 seg_state_number(const SegStateChunk *chunk);
+
+/* The moment that members were last evaluated for by the clock; DT_NOBEGIN: never. */
+extern TimestampTz seg_state_settled(const SegStateChunk *chunk);
+
+/* The set of one segment, or NULL; and all sets, by segment. */
+extern const SegMemberSet *seg_state_set(SegStateChunk *chunk, int32 segment);
+extern const SegStateSet *seg_state_sets(SegStateChunk *chunk, int *n);
+
+/* Those of a segment in a chunk, the tail included; palloc'd, NULL if there are none. */
+extern SegMemberSet *seg_state_members(int32 population, int64 chunk, int32 segment);
+
+/*
+ * Says that sets of the chunk have changed, or, where keep_version, only when it was settled.
+ * Writes as whoever runs; the caller sees to it that he is the only one.
+ */
+extern void seg_state_touch(int32 population, int64 chunk, TimestampTz settled, bool keep_version);
+
+/* The members in the row of segments.membership at hand, palloc'd. */
+extern SegMemberSet *seg_state_scanned(const SegScan *scan);
+
+/* state_change.c */
+
+typedef enum SegReason
+{
+	SEG_BY_DATA = 'd', SEG_BY_CLOCK = 'c', SEG_BY_RULE = 'r', SEG_BY_HAND = 'h'
+} SegReason;
+
+/* What the tail says of one member: one entry for each segment that it speaks of. */
+typedef struct SegTailEntry
+{
+	int32		segment;
+	bool		entered;
+} SegTailEntry;
+
+typedef struct SegTail
+{
+	int			n;
+	int			room;
+	SegTailEntry *entries;
+} SegTail;
+
+extern void seg_tail_of_member(int32 population, int64 member, SegTail *tail);
+
+/* NULL: the tail does not speak of it. */
+extern const SegTailEntry *seg_tail_find(const SegTail *tail, int32 segment);
+
+/* What it says of the members in one chunk, segment by segment. */
+typedef struct SegTailChunk
+{
+	int32		segment;
+	int			net;			/* members more than before */
+	uint64		entered[SEG_CHUNK_WORDS];
+	uint64		left[SEG_CHUNK_WORDS];
+} SegTailChunk;
+
+/* In order of segments. */
+extern SegTailChunk *seg_tail_of_chunk(int32 population, int64 chunk, int *n);
+
+/* Of one segment alone; false if the tail says nothing. */
+extern bool seg_tail_of_segment(int32 segment, int64 chunk, SegTailChunk *tail);
+
+/* The number of the first chunk from one on in which the tail speaks of a segment; from may be behind the last. */
+extern bool seg_tail_next_chunk(int32 segment, int64 from, int64 *chunk);
+
+/* The same, of any segment of a population. */
+extern bool seg_tail_next_chunk_of_any(int32 population, int64 from, int64 *chunk);
+
+/* By how many members the tail changes a segment. */
+extern int64 seg_tail_net(int32 segment);
+
+/* old, or NULL, as the tail changes it; palloc'd, NULL if nobody is left. */
+extern SegMemberSet *seg_tail_apply(const SegTailChunk *tail, int64 chunk, const SegMemberSet *old);
+
+/* Appending to it. */
+typedef struct SegTailWriter
+{
+	SegWriter	writer;
+	bool		open;
+	int32		population;
+	MemoryContext context;		/* for what is kept while it is open */
+} SegTailWriter;
+
+/* Uses the current context until its end. */
+extern void seg_tail_writer_init(SegTailWriter *w, int32 population);
+extern void seg_tail_append(SegTailWriter *w, int64 member, int32 segment, bool entered,
+							TimestampTz at, SegReason reason);
+extern void seg_tail_writer_end(SegTailWriter *w);
+
+/* state_due.c */
+
+/* Data have changed that were not evaluated. */
+#define SEG_IN_DOUBT	DT_NOBEGIN
+
+/* Is he due by then; who is, of a chunk or of all?  NULL: nobody. */
+extern bool seg_due_by(int32 population, int64 member, TimestampTz at);
+
+/* Is he due by then, but not yet? */
+extern bool seg_due_later(int32 population, int64 member, TimestampTz now, TimestampTz at);
+extern SegMemberSet *seg_due_of_chunk(int32 population, int64 chunk, TimestampTz now);
+extern SegMemberSet *seg_due_of_all(int32 population, TimestampTz now);
+
+/*
+ * Some of those who are due, the earliest first, about so many: those in doubt, and those whose
+ * time has come.  NULL: nobody.
+ */
+extern void seg_due_some(int32 population, TimestampTz now, int64 most, SegMemberSet **doubted, SegMemberSet **due);
+
+/* When each member of a chunk is due, of what is due after now; DT_NOEND: not at all. */
+extern void seg_due_earliest(int32 population, int64 chunk, TimestampTz now, TimestampTz earliest[SEG_CHUNK_KEYS]);
+
+/* Members of one chunk will be due from at on. */
+extern void seg_due_add(int32 population, int64 chunk, TimestampTz at, const SegMemberSet *members);
+
+/* What is kept of a moment: from a day ahead of now on, the day that it lies in. */
+extern TimestampTz seg_due_round(TimestampTz at, TimestampTz now);
+
+/* Collects members by moments, and adds them chunk by chunk. */
+typedef struct SegDueWriter SegDueWriter;
+
+extern SegDueWriter *seg_due_writer_begin(int32 population);
+extern void seg_due_put(SegDueWriter *w, int64 member, TimestampTz at);
+extern void seg_due_writer_end(SegDueWriter *w);
+
+/* Members of one chunk were evaluated as of now: they are not due any more, until later. */
+extern void seg_due_settle(int32 population, int64 chunk, TimestampTz now, const SegMemberSet *members);
+
+/* The same for one, by somebody who may meet others: leaves rows that speak of others, too. */
+extern void seg_due_settle_one(int32 population, int64 member, TimestampTz now);
+
+#endif							/* SEG_STATE_H */

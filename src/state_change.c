@@ -1,0 +1,274 @@
+/*
+ * state_change.c
+ *		The tail: who entered and left since the sets were written.
+ *
+ * Rows of one member are in order of their ids, and each says the opposite of what held before it.
+ * So the last one says what holds now, and how many members a segment has more than its
+ * sets is the number of those who entered less that of those who left.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "miscadmin.h"
+#include "utils/timestamp.h"
+
+#include "state.h"
+
+static void
+scan_members(SegScan *scan, int32 population, int64 first, int64 last)
+{
+	ScanKeyData keys[3];
+
+	seg_key_int4(&keys[0], SEG_COL_CHANGE_POPULATION, population);
+	seg_key_int8(&keys[1], SEG_COL_CHANGE_MEMBER, first == last ? BTEqualStrategyNumber : BTGreaterEqualStrategyNumber,
+				 first);
+	seg_key_int8(&keys[2], SEG_COL_CHANGE_MEMBER, BTLessEqualStrategyNumber, last);
+	seg_scan_begin(scan, "change", "change_member", first == last ? 2 : 3, keys);
+}
+
+void
+seg_tail_of_member(int32 population, int64 member, SegTail *tail)
+{
+	SegScan		scan;
+
+	tail->n = 0;
+	scan_members(&scan, population, member, member);
+	while (seg_scan_next(&scan))
+	{
+		int32		segment = seg_scan_int4(&scan, SEG_COL_CHANGE_SEGMENT);
+		SegTailEntry *entry = unconstify(SegTailEntry *, seg_tail_find(tail, segment));
+
+		CHECK_FOR_INTERRUPTS();
+		if (entry == NULL)
+		{
+			if (tail->n == tail->room)
+			{
+				tail->room = Max(tail->room * 2, 16);
+				tail->entries = tail->entries == NULL ? palloc(sizeof(SegTailEntry) * tail->room) :
+					repalloc(tail->entries, sizeof(SegTailEntry) * tail->room);
+			}
+			entry = &tail->entries[tail->n++];
+			entry->segment = segment;
+		}
+		entry->entered = seg_scan_bool(&scan, SEG_COL_CHANGE_ENTERED);
+	}
+	seg_scan_end(&scan);
+}
+
+const SegTailEntry *
+seg_tail_find(const SegTail *tail, int32 segment)
+{
+	for (int i = 0; i < tail->n; i++)
+		if (tail->entries[i].segment == segment)
+			return &tail->entries[i];
+	return NULL;
+}
+
+/* Chunks. */
+
+static inline void
+set_last(SegTailChunk *tail, int64 member, bool entered)
+{
+	int			word = (int) (member & SEG_CHUNK_MASK) / 64;
+	uint64		bit = UINT64CONST(1) << (member % 64);
+
+	tail->entered[word] = entered ? tail->entered[word] | bit : tail->entered[word] & ~bit;
+	tail->left[word] = entered ? tail->left[word] & ~bit : tail->left[word] | bit;
+	tail->net += entered ? 1 : -1;
+}
+
+/* The entry of a segment among n in order, which is made room for if there is none. */
+static SegTailChunk *
+entry_of(SegTailChunk **tails, int *n, int *room, int32 segment)
+{
+	int			low = 0;
+	int			high = *n;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if ((*tails)[middle].segment < segment)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < *n && (*tails)[low].segment == segment)
+		return &(*tails)[low];
+	if (*n == *room)
+	{
+		*room = Max(*room * 2, 16);
+		*tails = *tails == NULL ? palloc(sizeof(SegTailChunk) * *room) :
+			repalloc_huge(*tails, sizeof(SegTailChunk) * *room);
+	}
+	memmove(&(*tails)[low + 1], &(*tails)[low], sizeof(SegTailChunk) * (*n - low));
+	memset(&(*tails)[low], 0, sizeof(SegTailChunk));
+	(*tails)[low].segment = segment;
+	(*n)++;
+	return &(*tails)[low];
+}
+
+SegTailChunk *
+seg_tail_of_chunk(int32 population, int64 chunk, int *n)
+{
+	int64		first = seg_chunk_first_key(chunk);
+	SegTailChunk *tails = NULL;
+	int			room = 0;
+	SegScan		scan;
+
+	*n = 0;
+	scan_members(&scan, population, first, first + SEG_CHUNK_MASK);
+	while (seg_scan_next(&scan))
+	{
+		CHECK_FOR_INTERRUPTS();
+		set_last(entry_of(&tails, n, &room, seg_scan_int4(&scan, SEG_COL_CHANGE_SEGMENT)),
+				 seg_scan_int8(&scan, SEG_COL_CHANGE_MEMBER), seg_scan_bool(&scan, SEG_COL_CHANGE_ENTERED));
+	}
+	seg_scan_end(&scan);
+	return tails;
+}
+
+static void
+scan_segment(SegScan *scan, int32 segment, int64 from)
+{
+	ScanKeyData keys[2];
+
+	seg_key_int4(&keys[0], SEG_COL_CHANGE_SEGMENT, segment);
+	seg_key_int8(&keys[1], SEG_COL_CHANGE_MEMBER, BTGreaterEqualStrategyNumber, from);
+	seg_scan_begin(scan, "change", "change_segment", lengthof(keys), keys);
+}
+
+bool
+seg_tail_of_segment(int32 segment, int64 chunk, SegTailChunk *tail)
+{
+	bool		found = false;
+	SegScan		scan;
+
+	memset(tail, 0, sizeof(SegTailChunk));
+	tail->segment = segment;
+	scan_segment(&scan, segment, seg_chunk_first_key(chunk));
+	while (seg_scan_next(&scan))
+	{
+		int64		member = seg_scan_int8(&scan, SEG_COL_CHANGE_MEMBER);
+
+		CHECK_FOR_INTERRUPTS();
+		if (seg_chunk_of(member) != chunk)
+			break;
+		set_last(tail, member, seg_scan_bool(&scan, SEG_COL_CHANGE_ENTERED));
+		found = true;
+	}
+	seg_scan_end(&scan);
+	return found;
+}
+
+bool
+seg_tail_next_chunk(int32 segment, int64 from, int64 *chunk)
+{
+	bool		found;
+	SegScan		scan;
+
+	if (from > SEG_LAST_CHUNK)
+		return false;
+	scan_segment(&scan, segment, seg_chunk_first_key(from));
+	found = seg_scan_next(&scan);
+	if (found)
+		*chunk = seg_chunk_of(seg_scan_int8(&scan, SEG_COL_CHANGE_MEMBER));
+	seg_scan_end(&scan);
+	return found;
+}
+
+bool
+seg_tail_next_chunk_of_any(int32 population, int64 from, int64 *chunk)
+{
+	bool		found;
+	SegScan		scan;
+
+	if (from > SEG_LAST_CHUNK)
+		return false;
+	scan_members(&scan, population, seg_chunk_first_key(from), PG_INT64_MAX);
+	found = seg_scan_next(&scan);
+	if (found)
+		*chunk = seg_chunk_of(seg_scan_int8(&scan, SEG_COL_CHANGE_MEMBER));
+	seg_scan_end(&scan);
+	return found;
+}
+
+int64
+seg_tail_net(int32 segment)
+{
+	int64		net = 0;
+	SegScan		scan;
+
+	scan_segment(&scan, segment, PG_INT64_MIN);
+	while (seg_scan_next(&scan))
+	{
+		CHECK_FOR_INTERRUPTS();
+		net += seg_scan_bool(&scan, SEG_COL_CHANGE_ENTERED) ? 1 : -1;
+	}
+	seg_scan_end(&scan);
+	return net;
+}
+
+SegMemberSet *
+seg_tail_apply(const SegTailChunk *tail, int64 chunk, const SegMemberSet *old)
+{
+	uint64		bits[SEG_CHUNK_WORDS] = {0};
+	uint64		any = 0;
+
+	if (old != NULL)
+	{
+		SegChunk	c = seg_set_chunk(old, 0);
+
+		seg_chunk_expand(&c, bits);
+	}
+	for (int w = 0; w < SEG_CHUNK_WORDS; w++)
+		any |= bits[w] = (bits[w] | tail->entered[w]) & ~tail->left[w];
+	return any == 0 ? NULL : seg_set_from_bits(chunk, bits);
+}
+
+/* Writing. */
+
+void
+seg_tail_writer_init(SegTailWriter *w, int32 population)
+{
+	w->open = false;
+	w->population = population;
+	w->context = CurrentMemoryContext;
+}
+
+void
+seg_tail_append(SegTailWriter *w, int64 member, int32 segment, bool entered, TimestampTz at, SegReason reason)
+{
+	Datum		values[SEG_COL_CHANGE_NUMBER];
+	bool		nulls[SEG_COL_CHANGE_NUMBER] = {false};
+
+	if (!w->open)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(w->context);
+
+		seg_writer_begin(&w->writer, "change");
+		MemoryContextSwitchTo(caller);
+	}
+	w->open = true;
+	values[SEG_COL_CHANGE_ID - 1] = Int64GetDatum(seg_next_number("change_id_seq"));
+	values[SEG_COL_CHANGE_POPULATION - 1] = Int32GetDatum(w->population);
+	values[SEG_COL_CHANGE_MEMBER - 1] = Int64GetDatum(member);
+	values[SEG_COL_CHANGE_SEGMENT - 1] = Int32GetDatum(segment);
+	values[SEG_COL_CHANGE_ENTERED - 1] = BoolGetDatum(entered);
+	values[SEG_COL_CHANGE_AT - 1] = TimestampTzGetDatum(at);
+	values[SEG_COL_CHANGE_REASON - 1] = CharGetDatum(reason);
+	nulls[SEG_COL_CHANGE_NUMBER - 1] = true;
+	values[SEG_COL_CHANGE_NUMBER - 1] = (Datum) 0;
+	seg_writer_insert(&w->writer, values, nulls);
+}
+
+void
+seg_tail_writer_end(SegTailWriter *w)
+{
+	if (w->open)
+		seg_writer_end(&w->writer);
+	w->open = false;
+}

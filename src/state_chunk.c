@@ -1,0 +1,331 @@
+/*
+ * state_chunk.c
+ *		The sets of a chunk, kept in memory.
+ *
+ * Sets change only when the tail is folded or a segment is built, and then the chunk gets another
+ * version, one that was never given before.  So a session keeps what it has read, filed under
+ * the chunk, for as long as the version is the one that its snapshot sees: one
+ * look-up of a short row instead of one for each segment.
+ *
+ * Sets are read when they are asked for, one by one at first; who asks for many gets all.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/ilist.h"
+#include "miscadmin.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "state.h"
+
+/* Sets that are read one by one before all are. */
+#define ONE_BY_ONE	8
+
+typedef struct ChunkKey
+{
+	int64		chunk;
+	int64		population;
+} ChunkKey;
+
+struct SegStateChunk
+{
+	ChunkKey	key;
+	dlist_node	used;			/* in order of use, the latest first */
+	int64		version;
+	TimestampTz settled;		/* as read last */
+	MemoryContext context;		/* of the sets; a child of the cache's */
+	bool		complete;
+	int			nsets;
+	int			room;
+	SegStateSet *sets;			/* in order of segments; members NULL: read, there are none */
+	Size		bytes;
+};
+
+int			seg_state_cache_memory = 64 * 1024;
+
+static HTAB *chunks = NULL;
+static MemoryContext cache = NULL;
+static dlist_head used = DLIST_STATIC_INIT(used);
+static Size cached_bytes = 0;
+
+SegMemberSet *
+seg_state_scanned(const SegScan *scan)
+{
+	bool		isnull;
+	Datum		datum = seg_scan_datum(scan, SEG_COL_MEMBERSHIP_MEMBERS, &isnull);
+
+	Assert(!isnull);
+	return (SegMemberSet *) PG_DETOAST_DATUM_COPY(datum);
+}
+
+/* The cache. */
+
+static void
+forget_sets(SegStateChunk *c)
+{
+	cached_bytes -= c->bytes;
+	c->bytes = 0;
+	c->nsets = c->room = 0;
+	c->sets = NULL;
+	c->complete = false;
+	MemoryContextReset(c->context);
+}
+
+static void
+remove_chunk(SegStateChunk *c)
+{
+	forget_sets(c);
+	MemoryContextDelete(c->context);
+	dlist_delete(&c->used);
+	(void) hash_search(chunks, &c->key, HASH_REMOVE, NULL);
+}
+
+/* Makes room, but for the one that was used last. */
+static void
+shrink_cache(void)
+{
+	Size		most = (Size) seg_state_cache_memory * 1024;
+
+	while (cached_bytes > most)
+	{
+		SegStateChunk *oldest = dlist_tail_element(SegStateChunk, used, &used);
+
+		if (&oldest->used == dlist_head_node(&used))
+			break;
+		remove_chunk(oldest);
+	}
+}
+
+static SegStateChunk *
+find_chunk(int32 population, int64 number)
+{
+	ChunkKey	key = {.chunk = number,.population = population};
+	SegStateChunk *c;
+	bool		found;
+
+	if (chunks == NULL)
+	{
+		HASHCTL		control = {.keysize = sizeof(ChunkKey),.entrysize = sizeof(SegStateChunk)};
+
+		cache = AllocSetContextCreate(CacheMemoryContext, "segments chunks", ALLOCSET_DEFAULT_SIZES);
+		control.hcxt = cache;
+		chunks = hash_create("segments chunks", 128, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	c = hash_search(chunks, &key, HASH_FIND, NULL);
+	if (c != NULL)
+	{
+		dlist_move_head(&used, &c->used);
+		return c;
+	}
+	/* made before it is entered: an error must not leave half an entry */
+	{
+		MemoryContext context = AllocSetContextCreate(cache, "segments chunk", ALLOCSET_SMALL_SIZES);
+
+		c = hash_search(chunks, &key, HASH_ENTER, &found);
+		memset((char *) c + sizeof(ChunkKey), 0, sizeof(SegStateChunk) - sizeof(ChunkKey));
+		c->context = context;
+		dlist_push_head(&used, &c->used);
+	}
+	return c;
+}
+
+/* The row that says which version it is, if there is one. */
+static void
+read_state(int32 population, int64 number, int64 *version, TimestampTz *settled)
+{
+	SegScan		scan;
+	ScanKeyData keys[2];
+	bool		isnull;
+
+	*version = 0;
+	*settled = DT_NOBEGIN;
+	seg_key_int4(&keys[0], SEG_COL_CHUNK_POPULATION, population);
+	seg_key_int8(&keys[1], SEG_COL_CHUNK_CHUNK, BTEqualStrategyNumber, number);
+	seg_scan_begin(&scan, "chunk", "chunk_pkey", lengthof(keys), keys);
+	if (seg_scan_next(&scan))
+	{
+		*version = seg_scan_int8(&scan, SEG_COL_CHUNK_VERSION);
+		*settled = DatumGetTimestampTz(seg_scan_datum(&scan, SEG_COL_CHUNK_SETTLED, &isnull));
+	}
+	seg_scan_end(&scan);
+}
+
+SegStateChunk *
+seg_state_chunk(int32 population, int64 number)
+{
+	int64		version;
+	TimestampTz settled;
+	SegStateChunk *c;
+
+	read_state(population, number, &version, &settled);
+	c = find_chunk(population, number);
+	if (c->version != version)
+		forget_sets(c);
+	c->version = version;
+	c->settled = settled;
+	shrink_cache();
+	return c;
+}
+
+int64
+seg_state_number(const SegStateChunk *chunk)
+{
+	return chunk->key.chunk;
+}
+
+TimestampTz
+seg_state_settled(const SegStateChunk *chunk)
+{
+	return chunk->settled;
+}
+
+/* Sets. */
+
+/* Where the segment's set is, or belongs. */
+static int
+position_of(const SegStateChunk *c, int32 segment)
+{
+	int			low = 0;
+	int			high = c->nsets;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (c->sets[middle].segment < segment)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void
+insert_set(SegStateChunk *c, int at, int32 segment, const SegMemberSet *members)
+{
+	if (c->nsets == c->room)
+	{
+		int			room = Max(c->room * 2, 16);
+
+		c->sets = c->sets == NULL ? MemoryContextAlloc(c->context, sizeof(SegStateSet) * room) :
+			repalloc(c->sets, sizeof(SegStateSet) * room);
+		c->room = room;
+	}
+	memmove(&c->sets[at + 1], &c->sets[at], sizeof(SegStateSet) * (c->nsets - at));
+	c->sets[at].segment = segment;
+	c->sets[at].members = members;
+	c->nsets++;
+	c->bytes += (members ? VARSIZE(members) : 0) + sizeof(SegStateSet);
+	cached_bytes += (members ? VARSIZE(members) : 0) + sizeof(SegStateSet);
+}
+
+static void
+begin_scan(const SegStateChunk *c, SegScan *scan, const int32 *segment)
+{
+	ScanKeyData keys[3];
+
+	seg_key_int4(&keys[0], SEG_COL_MEMBERSHIP_POPULATION, (int32) c->key.population);
+	seg_key_int8(&keys[1], SEG_COL_MEMBERSHIP_CHUNK, BTEqualStrategyNumber, c->key.chunk);
+	if (segment != NULL)
+		seg_key_int4(&keys[2], SEG_COL_MEMBERSHIP_SEGMENT, *segment);
+	seg_scan_begin(scan, "membership", "membership_pkey", segment != NULL ? 3 : 2, keys);
+}
+
+static SegMemberSet *
+scanned_into(const SegStateChunk *c, const SegScan *scan)
+{
+	MemoryContext caller = MemoryContextSwitchTo(c->context);
+	SegMemberSet *set = seg_state_scanned(scan);
+
+	MemoryContextSwitchTo(caller);
+	return set;
+}
+
+static void
+read_all(SegStateChunk *c)
+{
+	SegScan		scan;
+
+	forget_sets(c);
+	begin_scan(c, &scan, NULL);
+	while (seg_scan_next(&scan))
+	{
+		CHECK_FOR_INTERRUPTS();
+		insert_set(c, c->nsets, seg_scan_int4(&scan, SEG_COL_MEMBERSHIP_SEGMENT), scanned_into(c, &scan));
+	}
+	seg_scan_end(&scan);
+	c->complete = true;
+}
+
+static const SegMemberSet *
+read_one(SegStateChunk *c, int at, int32 segment)
+{
+	SegScan		scan;
+	SegMemberSet *set = NULL;
+
+	begin_scan(c, &scan, &segment);
+	if (seg_scan_next(&scan))
+		set = scanned_into(c, &scan);
+	seg_scan_end(&scan);
+	insert_set(c, at, segment, set);
+	return set;
+}
+
+const SegMemberSet *
+seg_state_set(SegStateChunk *c, int32 segment)
+{
+	int			at = position_of(c, segment);
+
+	if (c->version == 0)
+		return NULL;
+	if (at < c->nsets && c->sets[at].segment == segment)
+		return c->sets[at].members;
+	if (c->complete)
+		return NULL;
+	if (c->nsets < ONE_BY_ONE)
+		return read_one(c, at, segment);
+	read_all(c);
+	at = position_of(c, segment);
+	return at < c->nsets && c->sets[at].segment == segment ? c->sets[at].members : NULL;
+}
+
+const SegStateSet *
+seg_state_sets(SegStateChunk *c, int *n)
+{
+	if (!c->complete && c->version != 0)
+		read_all(c);
+	*n = c->nsets;
+	return c->sets;
+}
+
+SegMemberSet *
+seg_state_members(int32 population, int64 chunk, int32 segment)
+{
+	const SegMemberSet *set = seg_state_set(seg_state_chunk(population, chunk), segment);
+	SegTailChunk tail;
+
+	if (seg_tail_of_segment(segment, chunk, &tail))
+		return seg_tail_apply(&tail, chunk, set);
+	return set == NULL ? NULL : seg_set_copy(set);
+}
+
+void
+seg_state_touch(int32 population, int64 chunk, TimestampTz settled, bool keep_version)
+{
+	Oid			argtypes[] = {INT4OID, INT8OID, TIMESTAMPTZOID, BOOLOID};
+	Datum		values[] = {Int32GetDatum(population), Int64GetDatum(chunk), TimestampTzGetDatum(settled),
+	BoolGetDatum(keep_version)};
+
+	if (SPI_execute_with_args("INSERT INTO segments.chunk AS c (population, chunk, version, settled)"
+							  " VALUES ($1, $2, pg_catalog.nextval('segments.chunk_version'), $3)"
+							  " ON CONFLICT (population, chunk) DO UPDATE SET settled = greatest(c.settled, excluded.settled),"
+							  " version = CASE WHEN $4 THEN c.version ELSE excluded.version END",
+							  lengthof(argtypes), argtypes, values, NULL, false, 0) != SPI_OK_INSERT)
+		elog(ERROR, "could not write segments.chunk");
+}

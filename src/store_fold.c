@@ -1,0 +1,200 @@
+/*
+ * store_fold.c
+ *		Folding: what the tail says becomes part of the sets, and history.
+ *
+ * It happens in one transaction, for all rows of a chunk that one snapshot sees; so a reader finds
+ * each change in the tail or in the sets, never in both or neither.  Rows that a transaction
+ * appends meanwhile stay behind: they were appended by somebody who saw the ones before them.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/stratnum.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "lock.h"
+#include "store.h"
+
+static ArrayType *
+to_array(Datum *values, int n, Oid type)
+{
+	int16		len;
+	bool		byval;
+	char		align;
+
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	return construct_array(values, n, type, len, byval, align);
+}
+
+static void
+execute(const char *sql, int n, Oid *types, Datum *values, int expected)
+{
+	if (SPI_execute_with_args(sql, n, types, values, NULL, false, 0) != expected)
+		elog(ERROR, "cannot execute: %s", sql);
+}
+
+/* The ids of a chunk's rows in the tail that the active snapshot sees. */
+static ArrayType *
+ids_of(int32 population, int64 chunk, int *n)
+{
+	int64		first = seg_chunk_first_key(chunk);
+	int			room = 1024;
+	Datum	   *ids = palloc(sizeof(Datum) * room);
+	ScanKeyData keys[3];
+	SegScan		scan;
+
+	*n = 0;
+	seg_key_int4(&keys[0], SEG_COL_CHANGE_POPULATION, population);
+	seg_key_int8(&keys[1], SEG_COL_CHANGE_MEMBER, BTGreaterEqualStrategyNumber, first);
+	seg_key_int8(&keys[2], SEG_COL_CHANGE_MEMBER, BTLessEqualStrategyNumber, first + SEG_CHUNK_MASK);
+	seg_scan_begin(&scan, "change", "change_member", lengthof(keys), keys);
+	while (seg_scan_next(&scan))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (*n == room)
+		{
+			room *= 2;
+			ids = repalloc_huge(ids, sizeof(Datum) * room);
+		}
+		ids[(*n)++] = Int64GetDatum(seg_scan_int8(&scan, SEG_COL_CHANGE_ID));
+	}
+	seg_scan_end(&scan);
+	return to_array(ids, *n, INT8OID);
+}
+
+/* Writes what becomes of the sets that the tail speaks of. */
+static void
+write_sets(const SegPopulation *population, int64 chunk, const SegTailChunk *tails, int n)
+{
+	SegStateChunk *stored = seg_state_chunk(population->id, chunk);
+	Oid			set_type = seg_catalog_type("member_set");
+	Oid			types[] = {INT4OID, INT8OID, INT4ARRAYOID, get_array_type(set_type)};
+	Datum		values[4];
+	Datum	   *all = palloc(sizeof(Datum) * n);
+	Datum	   *ids = palloc(sizeof(Datum) * n);
+	Datum	   *sets = palloc(sizeof(Datum) * n);
+	int			nsets = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		SegMemberSet *set = seg_tail_apply(&tails[i], chunk, seg_state_set(stored, tails[i].segment));
+
+		all[i] = Int32GetDatum(tails[i].segment);
+		if (set == NULL)
+			continue;
+		ids[nsets] = Int32GetDatum(tails[i].segment);
+		sets[nsets++] = PointerGetDatum(set);
+	}
+	values[0] = Int32GetDatum(population->id);
+	values[1] = Int64GetDatum(chunk);
+	values[2] = PointerGetDatum(to_array(all, n, INT4OID));
+	execute("DELETE FROM segments.membership WHERE population = $1 AND chunk = $2 AND segment = ANY ($3)",
+			3, types, values, SPI_OK_DELETE);
+	values[2] = PointerGetDatum(to_array(ids, nsets, INT4OID));
+	values[3] = PointerGetDatum(construct_array(sets, nsets, set_type, -1, false, TYPALIGN_DOUBLE));
+	execute("INSERT INTO segments.membership (population, chunk, segment, members)"
+			" SELECT $1, $2, n.segment, n.members"
+			" FROM ROWS FROM (pg_catalog.unnest($3), pg_catalog.unnest($4)) AS n (segment, members)"
+			" JOIN segments.segment AS s ON s.id = n.segment",
+			4, types, values, SPI_OK_INSERT);
+}
+
+static void
+write_counts(const SegTailChunk *tails, int n)
+{
+	Oid			types[] = {INT4ARRAYOID, INT4ARRAYOID};
+	Datum	   *ids = palloc(sizeof(Datum) * n);
+	Datum	   *nets = palloc(sizeof(Datum) * n);
+	Datum		values[2];
+
+	for (int i = 0; i < n; i++)
+	{
+		ids[i] = Int32GetDatum(tails[i].segment);
+		nets[i] = Int32GetDatum(tails[i].net);
+	}
+	values[0] = PointerGetDatum(to_array(ids, n, INT4OID));
+	values[1] = PointerGetDatum(to_array(nets, n, INT4OID));
+	execute("UPDATE segments.segment AS s SET members = s.members + n.net"
+			" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS n (id, net)"
+			" WHERE s.id = n.id AND n.net <> 0",
+			2, types, values, SPI_OK_UPDATE);
+}
+
+/* Rows get their places in the feed, if they have none, in the order of their ids. */
+static void
+move_to_history(int32 population, int64 chunk, ArrayType *ids)
+{
+	Oid			types[] = {INT4OID, INT8OID, INT8OID, INT8ARRAYOID};
+	int64		first = seg_chunk_first_key(chunk);
+	Datum		values[4];
+
+	values[0] = Int32GetDatum(population);
+	values[1] = Int64GetDatum(first);
+	values[2] = Int64GetDatum(first + SEG_CHUNK_MASK);
+	values[3] = PointerGetDatum(ids);
+	execute("WITH moved AS (DELETE FROM segments.change WHERE population = $1 AND member BETWEEN $2 AND $3"
+			" AND id = ANY ($4) RETURNING *)"
+			" INSERT INTO segments.history (id, population, member, segment, entered, at, reason, number)"
+			" SELECT m.id, m.population, m.member, m.segment, m.entered, m.at, m.reason,"
+			" coalesce(m.number, pg_catalog.nextval('segments.change_number'))"
+			" FROM (SELECT * FROM moved ORDER BY id) AS m",
+			4, types, values, SPI_OK_INSERT);
+}
+
+int64
+seg_store_fold(const SegPopulation *population, int64 chunk)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "segments fold", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	SegTailChunk *tails;
+	ArrayType  *ids;
+	int			nrows;
+	int			n;
+	SegUser		user;
+
+	tails = seg_tail_of_chunk(population->id, chunk, &n);
+	ids = ids_of(population->id, chunk, &nrows);
+	if (n > 0)
+	{
+		seg_user_become_extension(&user);
+		SPI_connect();
+		write_sets(population, chunk, tails, n);
+		write_counts(tails, n);
+		move_to_history(population->id, chunk, ids);
+		seg_state_touch(population->id, chunk, DT_NOBEGIN, false);
+		SPI_finish();
+		seg_user_restore(&user);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return nrows;
+}
+
+int64
+seg_store_fold_some(const SegPopulation *population, int64 most)
+{
+	int64		folded = 0;
+	int64		chunk;
+
+	if (!seg_lock_feed(population->id))
+		return 0;
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	for (int64 from = SEG_FIRST_CHUNK;
+		 folded < most && seg_tail_next_chunk_of_any(population->id, from, &chunk);
+		 from = chunk + 1)
+	{
+		CHECK_FOR_INTERRUPTS();
+		folded += seg_store_fold(population, chunk);
+	}
+	PopActiveSnapshot();
+	return folded;
+}

@@ -1,0 +1,304 @@
+/*
+ * track.c
+ *		The trigger: brings the segments of whom a statement touched up to date.
+ *
+ * After a statement its transition tables tell which rows came, went and changed.  A row that
+ * changed in no column that a rule reads is nobody's concern.  The others lead to members, whose
+ * buckets are tried for (lock.h): who is got is evaluated here and now, on the basis of
+ * all that is committed, whatever the transaction's own snapshot; who is not, because
+ * somebody else is at it, is in doubt, and so is everybody where statements are to be queued.
+ * Nobody waits.  A reader evaluates the doubted himself, so that it makes no difference to him.
+ *
+ * A serializable transaction only notes whom it touched.  Its reads would be taken for the user's,
+ * and two transactions that have nothing to do with each other could fail.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "executor/executor.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/tuplestore.h"
+
+#include "current.h"
+#include "now.h"
+#include "settle.h"
+#include "track.h"
+#include "track_use.h"
+
+PG_FUNCTION_INFO_V1(track);
+
+/* What is known of a statement, for one use of its table. */
+typedef struct Touched
+{
+	SegUse	   *use;
+	const SegReads *reads;
+	TupleDesc	tupdesc;
+	Bitmapset  *rules;			/* that may have another answer now */
+	Datum	   *keys;			/* of the rows concerned */
+	Size		nkeys;
+	Size		room;
+	int16		len;			/* of the key's type */
+	bool		byval;
+} Touched;
+
+static void
+add_key(Touched *t, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		key = slot_getattr(slot, t->use->key, &isnull);
+
+	if (isnull)
+		return;
+	if (t->nkeys == t->room)
+	{
+		t->room = Max(t->room * 2, 8);
+		t->keys = t->keys == NULL ? palloc(sizeof(Datum) * t->room) :
+			repalloc_huge(t->keys, sizeof(Datum) * t->room);
+	}
+	t->keys[t->nkeys++] = datumCopy(key, t->byval, t->len);
+}
+
+/* Rows that came or went. */
+static void
+add_row(Touched *t, TupleTableSlot *slot)
+{
+	t->rules = bms_add_members(t->rules, t->reads->rules);
+	add_key(t, slot);
+}
+
+static bool
+differs(TupleDesc tupdesc, AttrNumber attnum, TupleTableSlot *a, TupleTableSlot *b)
+{
+	Form_pg_attribute attribute = TupleDescAttr(tupdesc, attnum - 1);
+	bool		a_null;
+	bool		b_null;
+	Datum		x = slot_getattr(a, attnum, &a_null);
+	Datum		y = slot_getattr(b, attnum, &b_null);
+
+	if (a_null || b_null)
+		return a_null != b_null;
+	return !datum_image_eq(x, y, attribute->attbyval, attribute->attlen);
+}
+
+static bool
+differs_at_all(TupleDesc tupdesc, TupleTableSlot *a, TupleTableSlot *b)
+{
+	for (int i = 0; i < tupdesc->natts; i++)
+		if (!TupleDescAttr(tupdesc, i)->attisdropped && differs(tupdesc, i + 1, a, b))
+			return true;
+	return false;
+}
+
+/* A row that was updated. */
+static void
+add_update(Touched *t, TupleTableSlot *old_row, TupleTableSlot *new_row)
+{
+	Bitmapset  *rules = NULL;
+
+	if (differs(t->tupdesc, t->use->key, old_row, new_row))
+	{
+		add_row(t, old_row);
+		add_row(t, new_row);
+		return;
+	}
+	for (int i = 0; i < t->use->ncolumns; i++)
+	{
+		const SegUseColumn *column = &t->use->columns[i];
+
+		if (!bms_is_subset(column->rules, t->rules) || rules == NULL)
+			if (differs(t->tupdesc, column->attnum, old_row, new_row))
+				rules = bms_add_members(rules, column->rules);
+	}
+	if (t->reads->whole != NULL && differs_at_all(t->tupdesc, old_row, new_row))
+		rules = bms_add_members(rules, t->reads->whole);
+	if (rules == NULL)
+		return;
+	t->rules = bms_add_members(t->rules, rules);
+	bms_free(rules);
+	add_key(t, new_row);
+}
+
+/* Transition tables. */
+
+typedef struct Rows
+{
+	Tuplestorestate *store;
+	int			pointer;
+	TupleTableSlot *slot;
+} Rows;
+
+static void
+rows_begin(Rows *rows, Tuplestorestate *store, TupleDesc tupdesc)
+{
+	rows->store = store;
+	rows->pointer = tuplestore_alloc_read_pointer(store, EXEC_FLAG_REWIND);
+	tuplestore_select_read_pointer(store, rows->pointer);
+	tuplestore_rescan(store);
+	rows->slot = MakeSingleTupleTableSlot(tupdesc, &TTSOpsMinimalTuple);
+}
+
+static bool
+rows_next(Rows *rows)
+{
+	CHECK_FOR_INTERRUPTS();
+	tuplestore_select_read_pointer(rows->store, rows->pointer);
+	return tuplestore_gettupleslot(rows->store, true, false, rows->slot);
+}
+
+static void
+rows_end(Rows *rows)
+{
+	ExecDropSingleTupleTableSlot(rows->slot);
+}
+
+static void
+require(const Tuplestorestate *store, const char *which)
+{
+	if (store == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger function \"%s\" needs the %s transition table", "segments.track", which)));
+}
+
+static void
+read_rows(Touched *t, Tuplestorestate *store, const char *which)
+{
+	Rows		rows;
+
+	require(store, which);
+	rows_begin(&rows, store, t->tupdesc);
+	while (rows_next(&rows))
+		add_row(t, rows.slot);
+	rows_end(&rows);
+}
+
+/* Both tables have the rows in the same order. */
+static void
+read_updates(Touched *t, TriggerData *trigger)
+{
+	Rows		old_rows;
+	Rows		new_rows;
+
+	require(trigger->tg_oldtable, "OLD");
+	require(trigger->tg_newtable, "NEW");
+	if (tuplestore_tuple_count(trigger->tg_oldtable) != tuplestore_tuple_count(trigger->tg_newtable))
+	{
+		read_rows(t, trigger->tg_oldtable, "OLD");
+		read_rows(t, trigger->tg_newtable, "NEW");
+		return;
+	}
+	rows_begin(&old_rows, trigger->tg_oldtable, t->tupdesc);
+	rows_begin(&new_rows, trigger->tg_newtable, t->tupdesc);
+	while (rows_next(&old_rows) && rows_next(&new_rows))
+		add_update(t, old_rows.slot, new_rows.slot);
+	rows_end(&old_rows);
+	rows_end(&new_rows);
+}
+
+/* Members. */
+
+static void
+settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules)
+{
+	int32		population = ruleset->population->id;
+	SegMemberSet *got;
+	SegMemberSet *others;
+
+	if (seg_set_cardinality(members) == 0)
+		return;
+	if (ruleset->population->maintenance == SEG_QUEUED || IsolationIsSerializable())
+	{
+		seg_settle_doubt(population, members);
+		return;
+	}
+	got = seg_settle_lock(population, members, &others);
+	if (others != NULL)
+		seg_settle_doubt(population, others);
+	if (seg_set_cardinality(got) == 0)
+		return;
+	/* all that is committed now that they are ours, and what this transaction has done */
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	(void) seg_settle(ruleset, got, rules, SEG_BY_DATA, seg_now_latest(), false);
+	PopActiveSnapshot();
+}
+
+/* Everybody, where nobody can tell whose rows they were. */
+static SegMemberSet *
+everybody(const SegRuleset *ruleset)
+{
+	SegCurrent	current = {.population = ruleset->population->id};
+
+	for (int i = 0; i < ruleset->nsegments; i++)
+		if (ruleset->segments[i]->everyone)
+			current.segment = ruleset->segments[i];
+	return seg_current_all(&current);
+}
+
+static void
+track_use(SegUse *use, TriggerData *trigger)
+{
+	Relation	rel = trigger->tg_relation;
+	SegRuleset *ruleset = seg_use_prepare(use, rel);
+	Touched		touched = {.use = use,.reads = &ruleset->reads[use->object],.tupdesc = RelationGetDescr(rel)};
+	SegMemberSet *members;
+
+	get_typlenbyval(TupleDescAttr(touched.tupdesc, use->key - 1)->atttypid, &touched.len, &touched.byval);
+	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		read_rows(&touched, trigger->tg_newtable, "NEW");
+	else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		read_rows(&touched, trigger->tg_oldtable, "OLD");
+	else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
+		read_updates(&touched, trigger);
+	else
+		touched.rules = touched.reads->rules;
+	if (touched.rules == NULL)
+		return;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	members = TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ? everybody(ruleset) :
+		seg_use_members(use, touched.keys, touched.nkeys);
+	PopActiveSnapshot();
+	settle(ruleset, members, touched.rules);
+}
+
+/*
+ * track() -> trigger
+ */
+Datum
+track(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	MemoryContext context;
+	MemoryContext caller;
+	SegUse	   *uses;
+	int			n;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_STATEMENT(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired AFTER a STATEMENT", "segments.track")));
+	uses = seg_uses_of(trigger->tg_relation, &n);
+	if (n == 0)
+		PG_RETURN_POINTER(NULL);
+	context = AllocSetContextCreate(CurrentMemoryContext, "segments track", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	for (int i = 0; i < n; i++)
+		track_use(&uses[i], trigger);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	PG_RETURN_POINTER(NULL);
+}

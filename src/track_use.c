@@ -1,0 +1,393 @@
+/*
+ * track_use.c
+ *		What a table is to the populations that are kept current, and whose its rows are.
+ *
+ * A row of the population has its member's key, a row of a source refers to a member or to a row
+ * of its parent, and the row of a lookup is referred to.  From there a query leads to
+ * the members, the way that rows are read by (sqlgen_read.c), backwards.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "catalog.h"
+#include "dictionary.h"
+#include "program.h"
+#include "track_use.h"
+
+/* Keys are looked up, and members fetched, so many at once. */
+#define KEYS_AT_ONCE	10000
+
+typedef struct Table
+{
+	Oid			relid;			/* the hash key */
+	uint64		generation;		/* of the definitions */
+	MemoryContext context;
+	int			nuses;
+	SegUse	   *uses;
+} Table;
+
+static HTAB *tables = NULL;
+
+/* Which uses there are. */
+
+static void
+add_use(Table *table, int32 population, int object)
+{
+	table->uses = table->uses == NULL ? palloc0(sizeof(SegUse)) :
+		repalloc(table->uses, sizeof(SegUse) * (table->nuses + 1));
+	memset(&table->uses[table->nuses], 0, sizeof(SegUse));
+	table->uses[table->nuses].population = population;
+	table->uses[table->nuses++].object = object;
+}
+
+static bool
+is_part_of(Oid relid, Oid of)
+{
+	return relid == of || (get_rel_relkind(of) != '\0' && has_superclass(relid) &&
+						   list_member_oid(find_all_inheritors(of, NoLock, NULL), relid));
+}
+
+static void
+add_uses_by(Table *table, const SegPopulation *p)
+{
+	if (is_part_of(table->relid, p->relid))
+		add_use(table, p->id, 0);
+	for (int i = 0; i < p->nsources; i++)
+		if (is_part_of(table->relid, p->sources[i].relid))
+			add_use(table, p->id, seg_object_of_source(i));
+	for (int i = 0; i < p->nlookups; i++)
+		if (is_part_of(table->relid, p->lookups[i].relid))
+			add_use(table, p->id, seg_object_of_lookup(p, i));
+}
+
+static void
+find_uses(Table *table)
+{
+	List	   *ids = NIL;
+	ListCell   *lc;
+	SegScan		scan;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	seg_scan_begin(&scan, "population", "population_pkey", 0, NULL);
+	while (seg_scan_next(&scan))
+		ids = lappend_int(ids, seg_scan_int4(&scan, SEG_COL_POPULATION_ID));
+	seg_scan_end(&scan);
+	foreach(lc, ids)
+	{
+		const SegPopulation *population = seg_population_by_id(lfirst_int(lc));
+
+		if (population->maintenance != SEG_SCHEDULED)
+			add_uses_by(table, population);
+	}
+	PopActiveSnapshot();
+}
+
+SegUse *
+seg_uses_of(Relation rel, int *n)
+{
+	Oid			relid = RelationGetRelid(rel);
+	uint64		generation = seg_definitions_generation();
+	MemoryContext caller;
+	Table		made = {.relid = relid,.generation = generation};
+	Table	   *table;
+	bool		found;
+
+	if (tables == NULL)
+	{
+		HASHCTL		control = {.keysize = sizeof(Oid),.entrysize = sizeof(Table),.hcxt = CacheMemoryContext};
+
+		tables = hash_create("segments tables", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	table = hash_search(tables, &relid, HASH_FIND, NULL);
+	if (table == NULL || table->generation != generation)
+	{
+		made.context = AllocSetContextCreate(CurrentMemoryContext, "segments table", ALLOCSET_SMALL_SIZES);
+		caller = MemoryContextSwitchTo(made.context);
+		find_uses(&made);
+		MemoryContextSwitchTo(caller);
+		table = hash_search(tables, &relid, HASH_ENTER, &found);
+		if (found)
+			MemoryContextDelete(table->context);
+		*table = made;
+		MemoryContextSetParent(table->context, CacheMemoryContext);
+	}
+	*n = table->nuses;
+	return table->uses;
+}
+
+/* From keys to members. */
+
+/* JOIN the rows that a source's rows belong to, up to those that refer to the member; s is its alias. */
+static char *
+join_parents(const SegPopulation *p, int source, StringInfo from)
+{
+	char	   *alias = "s";
+
+	for (; p->sources[source].parent >= 0; source = p->sources[source].parent)
+	{
+		int			parent = p->sources[source].parent;
+		char	   *next = psprintf("p%d", parent);
+
+		appendStringInfo(from, " JOIN %s AS %s ON %s.%s = %s.%s", seg_sql_relation(p->sources[parent].relid), next,
+						 next, quote_identifier(p->sources[source].parent_key),
+						 alias, quote_identifier(p->sources[source].key));
+		alias = next;
+	}
+	return psprintf("%s.%s", alias, quote_identifier(p->sources[source].key));
+}
+
+static char *
+query_of_parent(const SegPopulation *p, int source)
+{
+	StringInfoData from;
+	int			parent = p->sources[source].parent;
+	char	   *key;
+
+	initStringInfo(&from);
+	appendStringInfo(&from, " FROM %s AS s", seg_sql_relation(p->sources[parent].relid));
+	key = join_parents(p, parent, &from);
+	return psprintf("SELECT DISTINCT %s%s WHERE s.%s = ANY ($1)", key, from.data,
+					quote_identifier(p->sources[source].parent_key));
+}
+
+/* The lookups from a row outwards that end in this one; the row's alias is of. */
+static char *
+join_lookups(const SegPopulation *p, const SegLookup *lookup, const char *of, StringInfo joins)
+{
+	const SegLookup *before;
+	char	   *alias;
+	char	   *key;
+
+	check_stack_depth();
+	if (lookup->of != SEG_LOOKUP_OF_LOOKUP)
+		return psprintf("%s.%s", of, quote_identifier(lookup->key));
+	before = &p->lookups[lookup->of_index];
+	key = join_lookups(p, before, of, joins);
+	alias = psprintf("l%d", lookup->of_index);
+	appendStringInfo(joins, " JOIN %s AS %s ON %s.%s = %s", seg_sql_relation(before->relid), alias, alias,
+					 quote_identifier(before->references), key);
+	return psprintf("%s.%s", alias, quote_identifier(lookup->key));
+}
+
+static char *
+query_of_lookup(const SegPopulation *p, const SegLookup *lookup)
+{
+	const SegLookup *first = lookup;
+	StringInfoData from;
+	char	   *key;
+	char	   *reference;
+
+	while (first->of == SEG_LOOKUP_OF_LOOKUP)
+		first = &p->lookups[first->of_index];
+	initStringInfo(&from);
+	if (first->of == SEG_LOOKUP_OF_SOURCE)
+	{
+		appendStringInfo(&from, " FROM %s AS s", seg_sql_relation(p->sources[first->of_index].relid));
+		key = join_parents(p, first->of_index, &from);
+	}
+	else
+	{
+		appendStringInfo(&from, " FROM %s AS s", seg_sql_relation(p->relid));
+		key = psprintf("s.%s", quote_identifier(p->key));
+	}
+	reference = join_lookups(p, lookup, "s", &from);
+	return psprintf("SELECT DISTINCT %s%s WHERE %s = ANY ($1)", key, from.data, reference);
+}
+
+/* The column that leads to the member, and the query from there on. */
+static const char *
+way_to_members(const SegUse *use, const SegPopulation *p, char **query)
+{
+	const SegLookup *lookup;
+
+	*query = NULL;
+	if (use->object == 0)
+		return p->key;
+	if (use->object < seg_object_of_lookup(p, 0))
+	{
+		int			source = use->object - 1;
+
+		if (p->sources[source].parent >= 0)
+			*query = query_of_parent(p, source);
+		return p->sources[source].key;
+	}
+	lookup = &p->lookups[use->object - seg_object_of_lookup(p, 0)];
+	*query = query_of_lookup(p, lookup);
+	return lookup->references;
+}
+
+SegRuleset *
+seg_use_prepare(SegUse *use, Relation rel)
+{
+	SegRuleset *ruleset = seg_ruleset_latest(use->population);
+	const SegReads *reads = &ruleset->reads[use->object];
+	MemoryContext caller;
+	ListCell   *lc;
+
+	if (use->ruleset == ruleset)
+		return ruleset;
+	/* in the ruleset's memory: it goes when that goes */
+	caller = MemoryContextSwitchTo(ruleset->context);
+	use->key = get_attnum(RelationGetRelid(rel), way_to_members(use, ruleset->population, &use->members_query));
+	use->key_type = getBaseType(get_atttype(RelationGetRelid(rel), use->key));
+	use->ncolumns = list_length(reads->columns);
+	use->columns = palloc(sizeof(SegUseColumn) * Max(use->ncolumns, 1));
+	foreach(lc, reads->columns)
+	{
+		const SegReadColumn *column = lfirst(lc);
+
+		use->columns[foreach_current_index(lc)] = (SegUseColumn)
+		{
+			get_attnum(RelationGetRelid(rel), column->name), column->rules
+		};
+	}
+	use->ruleset = ruleset;
+	MemoryContextSwitchTo(caller);
+	return ruleset;
+}
+
+/* Members by their keys. */
+
+static int64
+integer_of(Datum key, Oid type)
+{
+	switch (type)
+	{
+		case INT2OID:
+			return DatumGetInt16(key);
+		case INT4OID:
+			return DatumGetInt32(key);
+		default:
+			return DatumGetInt64(key);
+	}
+}
+
+static char *
+text_of(Datum key, Oid type)
+{
+	Oid			output;
+	bool		is_varlena;
+
+	getTypeOutputInfo(type, &output, &is_varlena);
+	return OidOutputFunctionCall(output, key);
+}
+
+static void
+add_member(const SegUse *use, SegSetBuilder *builder, Datum key, Oid type)
+{
+	const SegPopulation *population = use->ruleset->population;
+	int64		member;
+	char	   *text;
+
+	if (!population->dictionary)
+	{
+		seg_set_builder_add(builder, integer_of(key, type));
+		return;
+	}
+	text = text_of(key, type);
+	if (seg_dictionary_find(population, text, &member))
+		seg_set_builder_add(builder, member);
+	pfree(text);
+}
+
+static int
+compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *) a, *(char *const *) b);
+}
+
+/* Keys of the population's own rows, which may be new; each once, since the snapshot sees no number given here. */
+static void
+add_new_members(const SegUse *use, SegSetBuilder *builder, Datum *keys, Size nkeys)
+{
+	char	  **texts = palloc_extended(sizeof(char *) * Max(nkeys, 1), MCXT_ALLOC_HUGE);
+
+	for (Size i = 0; i < nkeys; i++)
+		texts[i] = text_of(keys[i], use->key_type);
+	qsort(texts, nkeys, sizeof(char *), compare_texts);
+	for (Size i = 0; i < nkeys; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (i == 0 || strcmp(texts[i], texts[i - 1]) != 0)
+			seg_set_builder_add(builder, seg_dictionary_give(use->ruleset->population, texts[i]));
+	}
+}
+
+static void
+run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nkeys)
+{
+	const SegPopulation *population = use->ruleset->population;
+	Oid			argtypes[] = {get_array_type(use->key_type)};
+	Datum		values[1];
+	int16		len;
+	bool		byval;
+	char		align;
+	Portal		portal;
+	SPIPlanPtr	plan;
+	SegUser		user;
+
+	get_typlenbyvalalign(use->key_type, &len, &byval, &align);
+	values[0] = PointerGetDatum(construct_array(keys, nkeys, use->key_type, len, byval, align));
+	seg_user_become_owner(&user, population);
+	SPI_connect();
+	plan = SPI_prepare(use->members_query, 1, argtypes);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare \"%s\": %s", use->members_query, SPI_result_code_string(SPI_result));
+	portal = SPI_cursor_open(NULL, plan, values, NULL, true);
+	for (;;)
+	{
+		Oid			type;
+
+		SPI_cursor_fetch(portal, true, KEYS_AT_ONCE);
+		if (SPI_processed == 0)
+			break;
+		type = getBaseType(SPI_gettypeid(SPI_tuptable->tupdesc, 1));
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			bool		isnull;
+			Datum		key = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+
+			if (!isnull)
+				add_member(use, builder, key, type);
+		}
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	SPI_finish();
+	seg_user_restore(&user);
+}
+
+SegMemberSet *
+seg_use_members(const SegUse *use, Datum *keys, Size nkeys)
+{
+	SegSetBuilder *builder = seg_set_builder_create();
+	SegMemberSet *members;
+
+	if (use->object == 0 && use->ruleset->population->dictionary)
+		add_new_members(use, builder, keys, nkeys);
+	else if (use->members_query == NULL)
+		for (Size i = 0; i < nkeys; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			add_member(use, builder, keys[i], use->key_type);
+		}
+	else
+		for (Size i = 0; i < nkeys; i += KEYS_AT_ONCE)
+			run_members_query(use, builder, keys + i, (int) Min(nkeys - i, KEYS_AT_ONCE));
+	members = seg_set_builder_finish(builder);
+	seg_set_builder_free(builder);
+	return members;
+}

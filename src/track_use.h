@@ -1,0 +1,50 @@
+/*
+ * track_use.h
+ *		What a table is to the populations that are kept current.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_TRACK_USE_H
+#define SEG_TRACK_USE_H
+
+#include "postgres.h"
+
+#include "nodes/bitmapset.h"
+#include "utils/relcache.h"
+
+#include "member_set.h"
+#include "ruleset.h"
+
+/* A column that rules read, as it stands in the rows of one table. */
+typedef struct SegUseColumn
+{
+	AttrNumber	attnum;
+	Bitmapset  *rules;
+} SegUseColumn;
+
+/* One population's use of a table: as the population itself, a source or a lookup. */
+typedef struct SegUse
+{
+	int32		population;
+	int			object;			/* as in SegRuleset.reads */
+	SegRuleset *ruleset;		/* that the rest was made for */
+	AttrNumber	key;			/* of the rows' own reference towards the member */
+	Oid			key_type;		/* its type, domains looked through */
+	int			ncolumns;
+	SegUseColumn *columns;
+	char	   *members_query;	/* from an array of keys to those of members; NULL: they are the members' keys */
+} SegUse;
+
+/* The uses of a table, or of what it is a part of. */
+extern SegUse *seg_uses_of(Relation rel, int *n);
+
+/* The use, made ready for the latest ruleset. */
+extern SegRuleset *seg_use_prepare(SegUse *use, Relation rel);
+
+/*
+ * The members behind keys.  Where these are new to the population (it is its own rows that have
+ * them), they get their numbers.  With the active snapshot.
+ */
+extern SegMemberSet *seg_use_members(const SegUse *use, Datum *keys, Size nkeys);
+
+#endif							/* SEG_TRACK_USE_H */
