@@ -302,9 +302,9 @@ plan_reading(const SegReading *reading, int relation)
 {
 	bool		looks = looks_for_members(reading);
 	Oid			argtypes[] = {INT8ARRAYOID};
-	SegSpan		window = seg_pass_read_window(reading->eval, relation);
+	SegSpan		window = seg_pass_read_window(reading->eval, relation, reading->until);
 	List	   *conditions = relation == 0 && reading->only == NULL ?
-		seg_pass_read_conditions(reading->eval) : NIL;
+		seg_pass_read_conditions(reading->eval, reading->until) : NIL;
 	char	   *query = seg_sql_read(reading->program, relation, looks ? "$1" : NULL, window, conditions);
 	SPIPlanPtr	plan = SPI_prepare_cursor(query, looks ? 1 : 0, argtypes, CURSOR_OPT_PARALLEL_OK);
 
@@ -349,7 +349,8 @@ read_relations(SegReading *reading, SPIPlanPtr *plans, int n)
 }
 
 SegReading *
-seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from, const SegMemberSet *only)
+seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from, bool until,
+			  const SegMemberSet *only)
 {
 	MemoryContext context = CurrentMemoryContext;
 	SegReading *reading = palloc0(sizeof(SegReading));
@@ -361,6 +362,7 @@ seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from, c
 	reading->program = program;
 	reading->eval = eval;
 	reading->hide_from = hide_from;
+	reading->until = until;
 	reading->only = only;
 	reading->layouts = palloc0(sizeof(SegLayout) * n);
 	reading->row_context = AllocSetContextCreate(context, "segments row", ALLOCSET_DEFAULT_SIZES);

@@ -26,7 +26,7 @@ seg_store_build(const SegPopulation *population, int nsegments, const int32 *seg
 
 	Assert(nsegments == program->nrules);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	(void) seg_pass_run(program, now, DT_NOEND, NULL, store_members, writer);
+	(void) seg_pass_run(program, now, DT_NOEND, NULL, store_members, NULL, writer);
 	seg_store_end(writer, now);
 	PopActiveSnapshot();
 }
