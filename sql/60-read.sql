@@ -85,6 +85,13 @@ CREATE FUNCTION segments.matching(
 COMMENT ON FUNCTION segments.matching(segments.segment_rule, text, timestamptz, boolean) IS
 	'for whom a rule holds; as_of: at another moment; hide_later: without rows of sources from that moment on';
 
+CREATE FUNCTION segments.next_changes(
+	rule segments.segment_rule, population text DEFAULT NULL, as_of timestamptz DEFAULT pg_catalog.now())
+	RETURNS TABLE (member bigint, at timestamptz) LANGUAGE c VOLATILE PARALLEL UNSAFE
+	AS 'MODULE_PATHNAME', 'next_changes';
+COMMENT ON FUNCTION segments.next_changes(segments.segment_rule, text, timestamptz) IS
+	'for whom a rule can change its answer by the clock alone, the data staying as they are, and the moment before which that does not happen';
+
 CREATE FUNCTION segments.preview(
 	rule segments.segment_rule, population text DEFAULT NULL, max_rows integer DEFAULT 20)
 	RETURNS TABLE (member bigint, key text, profile jsonb) LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 20

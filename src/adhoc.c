@@ -1,6 +1,6 @@
 /*
  * adhoc.c
- *		Rules that are asked once: matching, preview, estimate, sql.
+ *		Rules that are asked once: matching, next_changes, preview, estimate, sql.
  *
  * They read what the population's owner can read, so they are for those who have the
  * owner's privileges.
@@ -33,6 +33,7 @@
 #define SAMPLE_SIZE		50000
 
 PG_FUNCTION_INFO_V1(matching);
+PG_FUNCTION_INFO_V1(next_changes);
 PG_FUNCTION_INFO_V1(preview);
 PG_FUNCTION_INFO_V1(estimate);
 PG_FUNCTION_INFO_V1(sql);
@@ -75,7 +76,36 @@ matching(PG_FUNCTION_ARGS)
 	bool		hide_later = seg_arg_flag(fcinfo, 3, false);
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	(void) seg_pass_run(program, as_of, hide_later ? as_of : DT_NOEND, NULL, emit_members, fcinfo->resultinfo);
+	(void) seg_pass_run(program, as_of, hide_later ? as_of : DT_NOEND, NULL, emit_members, NULL, fcinfo->resultinfo);
+	return (Datum) 0;
+}
+
+static void
+emit_changes(void *arg, int64 chunk, int n, const int64 *members, const TimestampTz *until)
+{
+	ReturnSetInfo *result = arg;
+
+	for (int i = 0; i < n; i++)
+	{
+		Datum		values[2] = {Int64GetDatum(members[i]), TimestampTzGetDatum(until[i])};
+		bool		nulls[2] = {false, false};
+
+		if (!TIMESTAMP_IS_NOEND(until[i]))
+			tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+}
+
+/*
+ * next_changes(rule, population, as_of) -> table (member, at)
+ */
+Datum
+next_changes(PG_FUNCTION_ARGS)
+{
+	SegProgram *program = bind_one(fcinfo, 0, 1);
+	TimestampTz as_of = seg_arg_moment(fcinfo, 2, "as_of");
+
+	InitMaterializedSRF(fcinfo, 0);
+	(void) seg_pass_run(program, as_of, DT_NOEND, NULL, NULL, emit_changes, fcinfo->resultinfo);
 	return (Datum) 0;
 }
 
@@ -146,7 +176,7 @@ preview(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" must not be negative", "max_rows")));
 	InitMaterializedSRF(fcinfo, 0);
-	(void) seg_pass_run(program, now_of_transaction(), DT_NOEND, NULL, emit_to_builder, builder);
+	(void) seg_pass_run(program, now_of_transaction(), DT_NOEND, NULL, emit_to_builder, NULL, builder);
 	set = seg_set_builder_finish(builder);
 	/* keys that were given numbers just now are not in the query's snapshot */
 	seg_define_push_snapshot();
@@ -206,7 +236,7 @@ estimate(PG_FUNCTION_ARGS)
 		seg_current_begin(&current, program->population, everyone);
 		only = sample(seg_current_all(&current));
 	}
-	seen = seg_pass_run(program, now_of_transaction(), DT_NOEND, only, emit_count, &matched);
+	seen = seg_pass_run(program, now_of_transaction(), DT_NOEND, only, emit_count, NULL, &matched);
 	if (!sampled)
 		PG_RETURN_INT64(matched);
 	if (seen == 0)

@@ -337,6 +337,11 @@ constant_condition(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector 
 static void
 compute(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 {
+	if (b->rows.room == 0)
+	{
+		scalar(b, frame, expr, out);
+		return;
+	}
 	if (frame->scope > SEG_SCOPE_MEMBER && expr->depth == SEG_SCOPE_MEMBER)
 	{
 		gather(b, frame, expr, out);

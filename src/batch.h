@@ -25,7 +25,7 @@
 
 typedef struct SegBatch SegBatch;
 
-/* Rows of sources evaluated together; a setting for developers. */
+/* Rows of sources evaluated together; 0: members one by one, by eval.c.  A setting for developers. */
 extern int	seg_batch_rows;
 
 /*
@@ -44,6 +44,13 @@ extern void seg_batch_load(SegBatch *batch, const SegRow **members, int nmembers
 
 /* The members for whom a rule holds: a bit for each, in their order. */
 extern const uint64 *seg_batch_rule(SegBatch *batch, int rule);
+
+/*
+ * For each member, in their order: the first moment after that of the evaluation at which the answer of
+ * any rule may be another one, the data staying as they are; DT_NOEND if none.  It may be
+ * earlier than seg_eval_until() says, never later than the truth.
+ */
+extern const TimestampTz *seg_batch_until(SegBatch *batch);
 
 /* The rows of a relation that belong to the member whom eval.c is asking about. */
 extern int	seg_batch_member_rows(const SegBatch *batch, int relation, const void ***rows);

@@ -82,9 +82,29 @@ same_expr(const SegExpr *a, const SegExpr *b)
 		same_node(a->node, b->node);
 }
 
+/* Does it ask the clock itself? */
+static bool
+asks_clock(const SegExpr *expr)
+{
+	switch (expr->op)
+	{
+		case SEG_X_CLOCK:
+		case SEG_X_WITHIN:
+		case SEG_X_ANNIVERSARY_WITHIN:
+			return true;
+		case SEG_X_DURING:
+		case SEG_X_ANNIVERSARY_DURING:
+			return expr->node->op < SEG_PERIOD_DAY;
+		case SEG_X_FUNCTION:
+			return expr->detail == SEG_FUNC_AGE;
+		default:
+			return false;
+	}
+}
+
 /*
  * The expression like this one: an older one, or a copy of this.  Sets what follows
- * from its arguments; a column or a fold has set reads itself.
+ * from its arguments; a column has set reads itself, a fold reads and moves.
  */
 SegExpr *
 seg_expr_make(SegBinder *b, SegExpr *expr)
@@ -110,8 +130,12 @@ seg_expr_make(SegBinder *b, SegExpr *expr)
 		copy->args = palloc(sizeof(SegExpr *) * copy->nargs);
 		memcpy(copy->args, expr->args, sizeof(SegExpr *) * copy->nargs);
 	}
+	copy->moves |= asks_clock(copy);
 	for (int i = 0; i < copy->nargs; i++)
+	{
 		copy->reads |= copy->args[i]->reads;
+		copy->moves |= copy->args[i]->moves;
+	}
 	copy->depth = copy->reads == 0 ? -1 : pg_leftmost_one_pos32(copy->reads);
 	b->program->exprs = lappend(b->program->exprs, copy);
 	entry->exprs = lappend(entry->exprs, copy);

@@ -244,6 +244,12 @@ reads_of(const SegExpr *expr)
 	return expr == NULL ? 0 : expr->reads;
 }
 
+static bool
+moves(const SegExpr *expr)
+{
+	return expr != NULL && expr->moves;
+}
+
 /* Closes the scope and gives the aggregate's value. */
 static SegExpr *
 end_rows(SegBinder *b, RowsContext *context, const SegTypeInfo *type)
@@ -257,6 +263,7 @@ end_rows(SegBinder *b, RowsContext *context, const SegTypeInfo *type)
 	expr.reads &= ~(1U << fold->scope);
 	expr.reads |= 1U << fold->parent_scope;
 	expr.reads |= 1U;			/* whose rows they are */
+	expr.moves = moves(item->window) || moves(item->where) || moves(item->measure) || moves(fold->filter);
 	fold->depth = pg_leftmost_one_pos32(expr.reads);
 	expr.fold = find_fold(b, fold);
 	expr.item = add_item(list_nth(b->program->folds, expr.fold), item);

@@ -72,9 +72,8 @@ seg_clock_to_local(const SegClock *clock, TimestampTz moment, struct pg_tm *tm, 
 	return timestamp2tm(moment, &offset, tm, fsec, NULL, clock->zone) == 0;
 }
 
-/* Moment to wall clock. */
-static bool
-local_of(const SegClock *clock, TimestampTz moment, Timestamp *local)
+bool
+seg_clock_wall(const SegClock *clock, TimestampTz moment, Timestamp *local)
 {
 	struct pg_tm tm;
 	fsec_t		fsec;
@@ -152,6 +151,18 @@ add_months(Timestamp *local, int64 months)
 	return IS_VALID_TIMESTAMP(*local);
 }
 
+/* Months and days of a span, on the wall clock. */
+bool
+seg_clock_step(Timestamp *local, const Interval *span, int sign)
+{
+	int64		days;
+
+	return (span->month == 0 || add_months(local, (int64) sign * span->month)) &&
+		!pg_mul_s64_overflow((int64) sign * span->day, USECS_PER_DAY, &days) &&
+		!pg_add_s64_overflow(*local, days, local) &&
+		IS_VALID_TIMESTAMP(*local);
+}
+
 bool
 seg_clock_add(const SegClock *clock, TimestampTz moment, const Interval *span, int sign, TimestampTz *result)
 {
@@ -165,13 +176,9 @@ seg_clock_add(const SegClock *clock, TimestampTz moment, const Interval *span, i
 	if (span->month != 0 || span->day != 0)
 	{
 		Timestamp	local;
-		int64		days;
 
-		if (!local_of(clock, moment, &local) ||
-			(span->month != 0 && !add_months(&local, (int64) sign * span->month)) ||
-			pg_mul_s64_overflow((int64) sign * span->day, USECS_PER_DAY, &days) ||
-			pg_add_s64_overflow(local, days, &local) ||
-			!IS_VALID_TIMESTAMP(local) ||
+		if (!seg_clock_wall(clock, moment, &local) ||
+			!seg_clock_step(&local, span, sign) ||
 			!seg_clock_from_local(clock, local, &moment))
 			return false;
 	}
@@ -187,8 +194,9 @@ round_down(Timestamp t, int64 step)
 	return t - (rest < 0 ? rest + step : rest);
 }
 
-static int64
-unit_step(SegUnit unit)
+/* 0: it has no length of its own */
+int64
+seg_clock_unit_length(SegUnit unit)
 {
 	switch (unit)
 	{
@@ -216,14 +224,12 @@ unit_months(SegUnit unit)
 	return unit == SEG_YEAR ? MONTHS_PER_YEAR : unit == SEG_QUARTER ? MONTHS_PER_QUARTER : 1;
 }
 
-/* The wall clock at which the unit begins that lies shift units after the one at hand. */
-static bool
-unit_start(const SegClock *clock, SegUnit unit, int64 shift, Timestamp *local)
+/* The wall clock at which the unit begins that lies shift units after the one around local. */
+bool
+seg_clock_unit_start(SegUnit unit, int64 shift, Timestamp *local)
 {
-	int64		step = unit_step(unit);
+	int64		step = seg_clock_unit_length(unit);
 
-	if (!local_of(clock, clock->now, local))
-		return false;
 	if (step == 0)
 	{
 		struct pg_tm tm;
@@ -251,6 +257,12 @@ unit_start(const SegClock *clock, SegUnit unit, int64 shift, Timestamp *local)
 	return IS_VALID_TIMESTAMP(*local);
 }
 
+static bool
+unit_start(const SegClock *clock, SegUnit unit, int64 shift, Timestamp *local)
+{
+	return seg_clock_wall(clock, clock->now, local) && seg_clock_unit_start(unit, shift, local);
+}
+
 /*
  * Hours and shorter units are time that passes: the one at hand begins where its part of
  * the wall clock's does, the others before and after it whatever the clock then shows.
@@ -258,10 +270,10 @@ unit_start(const SegClock *clock, SegUnit unit, int64 shift, Timestamp *local)
 static bool
 short_unit_span(const SegClock *clock, SegUnit unit, int64 shift, SegSpan *span)
 {
-	int64		step = unit_step(unit);
+	int64		step = seg_clock_unit_length(unit);
 	Timestamp	local;
 
-	if (!local_of(clock, clock->now, &local) || pg_mul_s64_overflow(shift, step, &shift) ||
+	if (!seg_clock_wall(clock, clock->now, &local) || pg_mul_s64_overflow(shift, step, &shift) ||
 		pg_add_s64_overflow(clock->now - (local - round_down(local, step)), shift, &span->start) ||
 		pg_add_s64_overflow(span->start, step, &span->end))
 		return false;
@@ -300,8 +312,8 @@ day_span(const SegClock *clock, DateADT day, SegSpan *span)
 		seg_clock_day_start(clock, DATE_NOT_FINITE(day) ? day : day + 1, &span->end);
 }
 
-static int
-which_shift(SegWhich which)
+int
+seg_clock_shift(SegWhich which)
 {
 	return which == SEG_LAST ? -1 : which == SEG_NEXT ? 1 : 0;
 }
@@ -319,7 +331,7 @@ seg_clock_period(const SegClock *clock, const SegNode *period, SegSpan *span)
 			return day_span(clock, clock->today + 1, span);
 		case SEG_PERIOD_UNIT:
 			return unit_span(clock, SEG_FLAGS_UNIT(period->flags),
-							 which_shift(SEG_FLAGS_WHICH(period->flags)), span);
+							 seg_clock_shift(SEG_FLAGS_WHICH(period->flags)), span);
 		case SEG_PERIOD_AGO:
 			return unit_span(clock, SEG_FLAGS_UNIT(period->flags), -(int64) seg_node_int(period), span);
 		case SEG_PERIOD_DAY:
@@ -347,7 +359,7 @@ seg_clock_edge_day(const SegClock *clock, int edge, SegWhich which, SegUnit unit
 	Timestamp	local;
 
 	Assert(unit >= SEG_DAY);
-	if (!unit_start(clock, unit, which_shift(which) + edge, &local))
+	if (!unit_start(clock, unit, seg_clock_shift(which) + edge, &local))
 		return false;
 	*day = (DateADT) (local / USECS_PER_DAY) - (local % USECS_PER_DAY < 0 ? 1 : 0) - edge;
 	return true;

@@ -42,8 +42,15 @@ extern bool seg_clock_day_start(const SegClock *clock, DateADT day, TimestampTz 
 extern bool seg_clock_day_of(const SegClock *clock, TimestampTz moment, DateADT *day);
 extern bool seg_clock_from_local(const SegClock *clock, Timestamp local, TimestampTz *moment);
 extern bool seg_clock_to_local(const SegClock *clock, TimestampTz moment, struct pg_tm *tm, fsec_t *fsec);
+extern bool seg_clock_wall(const SegClock *clock, TimestampTz moment, Timestamp *local);
+extern bool seg_clock_step(Timestamp *local, const Interval *span, int sign);
 extern bool seg_clock_add(const SegClock *clock, TimestampTz moment, const Interval *span, int sign,
 						  TimestampTz *result);
+
+/* Units of time: how far LAST, THIS, NEXT are from the one at hand, and where one begins. */
+extern int	seg_clock_shift(SegWhich which);
+extern int64 seg_clock_unit_length(SegUnit unit);
+extern bool seg_clock_unit_start(SegUnit unit, int64 shift, Timestamp *local);
 
 /* What a SEG_NODE_PERIOD covers; false for a month's name, which has no single span. */
 extern bool seg_clock_period(const SegClock *clock, const SegNode *period, SegSpan *span);

@@ -111,7 +111,7 @@ evaluate_many(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset 
 	seg_user_become_owner(&user, ruleset->population);
 	program = seg_bind_population(ruleset->population, n, given, ids);
 	seg_user_restore(&user);
-	(void) seg_pass_run(program, now, DT_NOEND, members, emit, &pass);
+	(void) seg_pass_run(program, now, DT_NOEND, members, emit, NULL, &pass);
 }
 
 SegMemberSet **

@@ -203,7 +203,7 @@ finish(SegEval *e, const SegFoldItem *item, SegAccumulator *acc)
 
 /* Is the row a child of the row in the fold's parent scope? */
 static bool
-is_child(SegEval *e, const SegFold *fold, const SegRelation *relation, const void *row, const SegValue *parent)
+is_child(SegEval *e, const SegFold *fold, const void *row, const SegValue *parent)
 {
 	const SegRelation *parents;
 	const SegColumn *column;
@@ -215,33 +215,44 @@ is_child(SegEval *e, const SegFold *fold, const SegRelation *relation, const voi
 	parents = list_nth(e->program->relations, fold->parent_relation);
 	column = list_nth(parents->columns, fold->parent_column);
 	how = (SegCompareHow) {.other = column->type.other,.clock = &e->clock};
-	e->reader.column(e->reader.arg, relation, row, fold->child_column, &reference);
+	e->reader.column(e->reader.arg, list_nth(e->program->relations, fold->relation), row, fold->child_column, &reference);
 	return seg_value_equal(&reference, parent, &how);
+}
+
+void
+seg_fold_rows(SegEval *e, const SegFold *fold, SegFoldRows *rows)
+{
+	bool		of_row = fold->parent_scope > SEG_SCOPE_MEMBER;
+
+	if (of_row && fold->parent_column >= 0)
+		e->reader.column(e->reader.arg, list_nth(e->program->relations, fold->parent_relation),
+						 e->scopes[fold->parent_scope].row, fold->parent_column, &rows->parent);
+	rows->nrows = e->reader.rows(e->reader.arg, e->program, fold->relation, e->scopes[SEG_SCOPE_MEMBER].row,
+								 of_row ? e->scopes[fold->parent_scope].row : NULL, &rows->rows);
+}
+
+/* Makes one of the rows the current one; false if it is another row's. */
+bool
+seg_fold_row(SegEval *e, const SegFold *fold, const SegFoldRows *rows, int i)
+{
+	CHECK_FOR_INTERRUPTS();
+	seg_eval_row(e, fold->scope, rows->rows[i]);
+	return is_child(e, fold, rows->rows[i], &rows->parent);
 }
 
 static void
 walk(SegEval *e, const SegFold *fold, SegFoldState *state, MemoryContext outer)
 {
-	const SegRelation *relation = list_nth(e->program->relations, fold->relation);
-	SegValue	parent;
-	const void **rows;
-	int			nrows;
-	bool		of_row = fold->parent_scope > SEG_SCOPE_MEMBER;
+	SegFoldRows rows;
 
-	if (of_row && fold->parent_column >= 0)
-		e->reader.column(e->reader.arg, list_nth(e->program->relations, fold->parent_relation),
-						 e->scopes[fold->parent_scope].row, fold->parent_column, &parent);
-	nrows = e->reader.rows(e->reader.arg, e->program, fold->relation, e->scopes[SEG_SCOPE_MEMBER].row,
-						   of_row ? e->scopes[fold->parent_scope].row : NULL, &rows);
-	for (int i = 0; i < nrows; i++)
+	seg_fold_rows(e, fold, &rows);
+	for (int i = 0; i < rows.nrows; i++)
 	{
 		bool		open = false;
 		int			n = 0;
 		ListCell   *lc;
 
-		CHECK_FOR_INTERRUPTS();
-		seg_eval_row(e, fold->scope, rows[i]);
-		if (!is_child(e, fold, relation, rows[i], &parent) ||
+		if (!seg_fold_row(e, fold, &rows, i) ||
 			(fold->filter != NULL && !seg_eval_condition(e, fold->filter)))
 			continue;
 		foreach(lc, fold->items)

@@ -31,6 +31,7 @@ typedef struct SegRunSpan
 } SegRunSpan;
 
 typedef struct SegFoldState SegFoldState;
+typedef struct SegUntilState SegUntilState;
 
 struct SegEval
 {
@@ -43,7 +44,16 @@ struct SegEval
 	SegEvalScope *scopes;		/* from SEG_SCOPE_RUN on */
 	uint64		last_stamp;
 	SegFoldState *folds;
+	SegUntilState *until;		/* eval_until.c's; NULL as long as nobody asks */
 };
+
+/* The rows that a fold walks over for one outer row. */
+typedef struct SegFoldRows
+{
+	const void **rows;
+	int			nrows;
+	SegValue	parent;			/* what a row of a row refers to */
+} SegFoldRows;
 
 /* eval.c */
 extern const SegValue *seg_eval_value(SegEval *e, const SegExpr *expr);
@@ -56,5 +66,7 @@ extern void seg_eval_row(SegEval *e, int scope, const void *row);
 /* eval_fold.c */
 extern SegFoldState *seg_folds_begin(const SegProgram *program);
 extern const SegValue *seg_fold_value(SegEval *e, int fold, int item);
+extern void seg_fold_rows(SegEval *e, const SegFold *fold, SegFoldRows *rows);
+extern bool seg_fold_row(SegEval *e, const SegFold *fold, const SegFoldRows *rows, int i);
 
 #endif							/* SEG_EVAL_FOLD_H */

@@ -21,9 +21,9 @@ void
 _PG_init(void)
 {
 	DefineCustomIntVariable("segments.batch_rows",
-							"Rows of a source that are evaluated together.",
-							"What comes out does not depend on it.",
-							&seg_batch_rows, 2048, 1, 65536,
+							"Rows of a source that are evaluated together; 0: everything one by one.",
+							"Who fulfils a rule does not depend on it.",
+							&seg_batch_rows, 2048, 0, 65536,
 							PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 	DefineCustomIntVariable("segments.cache_memory",
 							"Memory in which a session keeps sets of members.",

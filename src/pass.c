@@ -30,11 +30,15 @@
 /* Results are handed out when they take so many bytes. */
 #define HELD_BYTES	(1024 * 1024)
 
+/* Of a rule, or until when the answers of all rules last. */
 typedef struct Result
 {
 	int			rule;
 	int64		chunk;
-	SegMemberSet *members;
+	SegMemberSet *members;		/* NULL: the latter */
+	int			n;
+	int64	   *keys;
+	TimestampTz *until;
 } Result;
 
 /* Stored members of a segment in one chunk. */
@@ -64,6 +68,7 @@ typedef struct Pass
 	SegUser		user;
 	MemoryContext caller;		/* in which results are handed out */
 	SegPassEmit emit;
+	SegPassUntil until;
 	void	   *arg;
 	MemoryContext held_context;
 	Result	   *held;
@@ -137,8 +142,13 @@ hand_out(Pass *pass)
 	MemoryContextSwitchTo(pass->caller);
 	for (int i = 0; i < pass->nheld; i++)
 	{
+		const Result *result = &pass->held[i];
+
 		CHECK_FOR_INTERRUPTS();
-		pass->emit(pass->arg, pass->held[i].rule, pass->held[i].chunk, pass->held[i].members);
+		if (result->members != NULL)
+			pass->emit(pass->arg, result->rule, result->chunk, result->members);
+		else
+			pass->until(pass->arg, result->chunk, result->n, result->keys, result->until);
 	}
 	MemoryContextSwitchTo(pass->context);
 	seg_user_become_owner(&pass->user, pass->program->population);
@@ -147,10 +157,10 @@ hand_out(Pass *pass)
 	MemoryContextReset(pass->held_context);
 }
 
-static void
-hold(Pass *pass, int rule, const uint64 *bits)
+/* A place for one more. */
+static Result *
+new_result(Pass *pass)
 {
-	MemoryContext caller = MemoryContextSwitchTo(pass->held_context);
 	Result	   *result;
 
 	if (pass->nheld == pass->maxheld)
@@ -159,11 +169,36 @@ hold(Pass *pass, int rule, const uint64 *bits)
 		pass->held = repalloc_huge(pass->held, sizeof(Result) * pass->maxheld);
 	}
 	result = &pass->held[pass->nheld++];
-	result->rule = rule;
+	memset(result, 0, sizeof(Result));
 	result->chunk = pass->chunk;
+	return result;
+}
+
+static void
+hold(Pass *pass, int rule, const uint64 *bits)
+{
+	Result	   *result = new_result(pass);
+	MemoryContext caller = MemoryContextSwitchTo(pass->held_context);
+
+	result->rule = rule;
 	result->members = seg_set_from_bits(pass->chunk, bits);
 	pass->held_bytes += VARSIZE(result->members);
 	MemoryContextSwitchTo(caller);
+}
+
+static void
+hold_until(Pass *pass, const SegRow **members, int n)
+{
+	Result	   *result = new_result(pass);
+	const TimestampTz *until = seg_batch_until(pass->batch);
+	Size		size = sizeof(int64) * n;
+
+	result->n = n;
+	result->keys = MemoryContextAlloc(pass->held_context, size);
+	for (int i = 0; i < n; i++)
+		result->keys[i] = members[i]->member;
+	result->until = memcpy(MemoryContextAlloc(pass->held_context, size), until, size);
+	pass->held_bytes += 2 * size;
 }
 
 /* Evaluating. */
@@ -249,9 +284,11 @@ evaluate_partition(Pass *pass)
 		int			count = take_chunk(pass, first);
 
 		seg_batch_load(pass->batch, members + first, count, pass->rows, pass->nrows);
-		for (int rule = 0; rule < pass->program->nrules; rule++)
+		for (int rule = 0; pass->emit != NULL && rule < pass->program->nrules; rule++)
 			if (to_chunk_bits(members + first, count, seg_batch_rule(pass->batch, rule), bits))
 				hold(pass, rule, bits);
+		if (pass->until != NULL)
+			hold_until(pass, members + first, count);
 		if (pass->held_bytes >= HELD_BYTES)
 			hand_out(pass);
 		first += count;
@@ -305,7 +342,7 @@ init_pass(Pass *pass, const SegProgram *program, TimestampTz now)
 
 int64
 seg_pass_run(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
-			 const SegMemberSet *only, SegPassEmit emit, void *arg)
+			 const SegMemberSet *only, SegPassEmit emit, SegPassUntil until, void *arg)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "segments pass", ALLOCSET_DEFAULT_SIZES);
@@ -315,9 +352,10 @@ seg_pass_run(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
 	init_pass(&pass, program, now);
 	pass.caller = caller;
 	pass.emit = emit;
+	pass.until = until;
 	pass.arg = arg;
 	push_snapshot(program, only);
-	pass.reading = seg_pass_read(program, pass.eval, hide_from, only);
+	pass.reading = seg_pass_read(program, pass.eval, hide_from, until != NULL, only);
 	evaluate(&pass);
 	seg_eval_end(pass.eval);
 	PopActiveSnapshot();

@@ -364,10 +364,11 @@ static SPIPlanPtr
 plan_reading(const SegReading *reading, int relation)
 {
 	List	   *conditions = relation == 0 && reading->only == NULL ?
-		seg_pass_read_conditions(reading->eval) : NIL;
+		seg_pass_read_conditions(reading->eval, reading->until) : NIL;
 
-	return plan_query(reading, relation, looks_for_members(reading), seg_pass_read_window(reading->eval, relation),
-					  conditions, CURSOR_OPT_PARALLEL_OK);
+	return plan_query(reading, relation, looks_for_members(reading),
+					  seg_pass_read_window(reading->eval, relation, reading->until), conditions,
+					  CURSOR_OPT_PARALLEL_OK);
 }
 
 SPIPlanPtr
@@ -431,7 +432,8 @@ seg_reading_begin(const SegProgram *program, SegEval *eval)
 }
 
 SegReading *
-seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from, const SegMemberSet *only)
+seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from, bool until,
+			  const SegMemberSet *only)
 {
 	MemoryContext context = CurrentMemoryContext;
 	SegReading *reading = seg_reading_begin(program, eval);
@@ -442,6 +444,7 @@ seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from, c
 	SegUser		user;
 
 	reading->hide_from = hide_from;
+	reading->until = until;
 	reading->only = only;
 	reading->add = add_to_partitions;
 	members = members_param(reading);

@@ -46,6 +46,7 @@ struct SegReading
 	const SegProgram *program;
 	SegEval    *eval;
 	TimestampTz hide_from;		/* rows of sources from this moment on do not exist */
+	bool		until;			/* rows matter that some rule can want later */
 	const SegMemberSet *only;	/* rows of other members do not matter; or NULL */
 	SegLayout  *layouts;		/* by relation */
 	SegPartitions *partitions;
@@ -58,9 +59,9 @@ struct SegReading
 
 /*
  * Reads all relations of the program with the active snapshot, each once, as the owner.  The
- * eval knows the moment of the run.
+ * eval knows the moment of the run.  until: what can come to matter at a later moment is read too.
  */
-extern SegReading *seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from,
+extern SegReading *seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from, bool until,
 								 const SegMemberSet *only);
 
 /*

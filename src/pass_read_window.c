@@ -18,6 +18,7 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 
+#include "clock_track.h"
 #include "eval_fold.h"
 #include "pass_read_window.h"
 
@@ -63,36 +64,45 @@ reach_of_comparison(SegEval *eval, const SegExpr *expr)
 	return span;
 }
 
-/* Outside of it, no row is in the window, which is a condition on the row's moment (see bind_rows.c). */
+/*
+ * Outside of it, no row is in the window, which is a condition on the row's moment (see bind_rows.c).  With
+ * until, also none that lies behind will be: what moves only ever moves on.
+ */
 static SegSpan
-reach_of(SegEval *eval, const SegExpr *expr)
+reach_of(SegEval *eval, const SegExpr *expr, bool until)
 {
 	const SegEvalSpan *span;
-	SegSpan		reach;
+	SegSpan		reach = everything;
 
 	check_stack_depth();
 	switch (expr->op)
 	{
 		case SEG_X_AND:
-			reach = everything;
 			for (int i = 0; i < expr->nargs; i++)
-				reach = both(reach, reach_of(eval, expr->args[i]));
+				reach = both(reach, reach_of(eval, expr->args[i], until));
 			return reach;
 		case SEG_X_COMPARE:
-			return expr->args[1]->depth == SEG_SCOPE_RUN ? reach_of_comparison(eval, expr) : everything;
+			if (expr->args[1]->depth == SEG_SCOPE_RUN)
+				reach = reach_of_comparison(eval, expr);
+			break;
 		case SEG_X_WITHIN:
 		case SEG_X_DURING:
 			span = seg_eval_span(eval, expr);
-			if (span->month != 0)
+			if (until && expr->moves && !span->valid)
 				return everything;
-			return span->valid ? span->moments : nothing;
+			if (span->month == 0)
+				reach = span->valid ? span->moments : nothing;
+			break;
 		default:
-			return everything;
+			break;
 	}
+	if (until && expr->moves)
+		reach.end = DT_NOEND;
+	return reach;
 }
 
-SegSpan
-seg_pass_read_window(SegEval *eval, int relation)
+static SegSpan
+reach_of_items(SegEval *eval, int relation, bool until)
 {
 	SegSpan		window = nothing;
 	ListCell   *lc;
@@ -108,9 +118,26 @@ seg_pass_read_window(SegEval *eval, int relation)
 		{
 			const SegFoldItem *item = lfirst(lc2);
 
-			window = either(window, item->window ? reach_of(eval, item->window) : everything);
+			window = either(window, item->window ? reach_of(eval, item->window, until) : everything);
 		}
 	}
+	return window;
+}
+
+SegSpan
+seg_pass_read_window(SegEval *eval, int relation, bool until)
+{
+	TimestampTz now = seg_eval_clock(eval)->now;
+	SegSpan		window;
+
+	if (!until)
+		return reach_of_items(eval, relation, false);
+	/* where windows began a while ago is before wherever they will begin */
+	if (now < MIN_TIMESTAMP + SEG_TRACK_SLACK)
+		return everything;
+	seg_eval_set_now(eval, now - SEG_TRACK_SLACK);
+	window = reach_of_items(eval, relation, true);
+	seg_eval_set_now(eval, now);
 	return window;
 }
 
@@ -167,7 +194,7 @@ is_safe(const SegExpr *expr, Oid typid)
 }
 
 static List *
-add_conditions(SegEval *eval, const SegExpr *expr, List *conditions)
+add_conditions(SegEval *eval, const SegExpr *expr, bool until, List *conditions)
 {
 	SegReadCondition condition = {.expr = expr};
 	SegReadCondition *copy;
@@ -177,16 +204,16 @@ add_conditions(SegEval *eval, const SegExpr *expr, List *conditions)
 	if (expr->op == SEG_X_AND)
 	{
 		for (int i = 0; i < expr->nargs; i++)
-			conditions = add_conditions(eval, expr->args[i], conditions);
+			conditions = add_conditions(eval, expr->args[i], until, conditions);
 		return conditions;
 	}
-	if (expr->nargs == 0)
+	if (expr->nargs == 0 || (until && expr->moves))
 		return conditions;
 	typid = own_column_type(eval, expr->args[0]);
 	if (typid == DATEOID || typid == TIMESTAMPOID || typid == TIMESTAMPTZOID)
 	{
 		condition.in_span = true;
-		condition.span = reach_of(eval, expr);
+		condition.span = reach_of(eval, expr, false);
 	}
 	else if (!is_safe(expr, typid))
 		return conditions;
@@ -196,7 +223,7 @@ add_conditions(SegEval *eval, const SegExpr *expr, List *conditions)
 }
 
 List *
-seg_pass_read_conditions(SegEval *eval)
+seg_pass_read_conditions(SegEval *eval, bool until)
 {
-	return eval->program->nrules == 1 ? add_conditions(eval, eval->program->rules[0], NIL) : NIL;
+	return eval->program->nrules == 1 ? add_conditions(eval, eval->program->rules[0], until, NIL) : NIL;
 }

@@ -12,13 +12,17 @@
 #include "clock.h"
 #include "program.h"
 
-/* Rows whose moment lies outside, and those without a moment if either bound is finite, change no answer. */
-extern SegSpan seg_pass_read_window(SegEval *eval, int relation);
+/*
+ * Rows whose moment lies outside, and those without a moment if either bound is finite, change no
+ * answer; with until, not at any later moment either.
+ */
+extern SegSpan seg_pass_read_window(SegEval *eval, int relation, bool until);
 
 /*
  * What every member fulfils for whom the program's only rule holds, of SegReadCondition *: rows of
- * the population that do not may be left out.  None where there are more rules.
+ * the population that do not may be left out.  None where there are more rules.  With until, only what
+ * the clock does not change.
  */
-extern List *seg_pass_read_conditions(SegEval *eval);
+extern List *seg_pass_read_conditions(SegEval *eval, bool until);
 
 #endif							/* SEG_PASS_READ_WINDOW_H */

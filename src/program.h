@@ -99,6 +99,7 @@ typedef struct SegExpr
 	int			id;				/* its number in the program */
 	int			depth;			/* innermost scope read; -1: none, the same for all members */
 	uint32		reads;			/* all scopes read, a bit each */
+	bool		moves;			/* can have another value at another moment, with the same data */
 	int			detail;
 	SegTypeInfo type;			/* SEG_T_BOOL for conditions */
 	const SegNode *node;		/* where op says so; always in memory of the program */
@@ -173,6 +174,13 @@ extern SegProgram *seg_bind_population(const SegPopulation *population, int nrul
 extern SegProgram *seg_bind_document(const SegRule *rule, pg_tz *zone, const SegPopulation *population);
 extern SegProgram *seg_bind_row(const SegRule *rule, TupleDesc tupdesc, pg_tz *zone);
 
+/* Can the rule's answer change by the clock alone? */
+static inline bool
+seg_program_reads_clock(const SegProgram *program, int rule)
+{
+	return program->rules[rule]->moves;
+}
+
 /* eval.c: evaluating. */
 typedef struct SegReader
 {
@@ -207,6 +215,13 @@ extern const SegClock *seg_eval_clock(const SegEval *eval);
 /* Forgets everything about the member before. */
 extern void seg_eval_member(SegEval *eval, const void *member);
 extern bool seg_eval_rule(SegEval *eval, int rule);
+
+/*
+ * eval_until.c: the clock alone.  The first moment after that of the evaluation at which a rule's
+ * answer for the current member may be another one, the data staying as they are; DT_NOEND if it
+ * stays for ever.  It may be too early, never too late.
+ */
+extern TimestampTz seg_eval_until(SegEval *eval, int rule);
 extern void seg_eval_end(SegEval *eval);
 
 /* sqlgen.c: the same in SQL. */
