@@ -13,3 +13,11 @@ CREATE FUNCTION segments.maintain_step(
 	AS 'MODULE_PATHNAME', 'maintain_step';
 COMMENT ON FUNCTION segments.maintain_step(timestamptz, integer, text) IS
 	'one batch of upkeep: how many members were due or in doubt and have been evaluated, and how many changes were folded';
+
+CREATE FUNCTION segments."check"(
+	population text DEFAULT NULL,
+	OUT segment text, OUT member bigint, OUT problem text)
+	RETURNS SETOF record LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1
+	AS 'MODULE_PATHNAME', 'check';
+COMMENT ON FUNCTION segments."check"(text) IS
+	'compare all that is stored with a full evaluation, and list what differs; nothing should';

@@ -112,6 +112,9 @@ extern void seg_define_build(const SegPopulation *population, List *segments, Ti
 /* The same for all that is kept current. */
 extern void seg_define_refresh(const SegPopulation *population, List *segments, TimestampTz as_of);
 
+/* A moment, or a later one that was settled for: no evaluation goes back behind it. */
+extern TimestampTz seg_not_before_settled(const SegPopulation *population, TimestampTz moment);
+
 /* Evaluates whoever is due, so that what is stored is exact. */
 extern void seg_define_settle(const SegPopulation *population);
 

@@ -49,9 +49,8 @@ lock_writers(const SegPopulation *p)
 		LockRelationOid(lfirst_oid(lc), ShareLock);
 }
 
-/* No evaluation goes back behind what was settled. */
-static TimestampTz
-not_before_settled(const SegPopulation *population, TimestampTz moment)
+TimestampTz
+seg_not_before_settled(const SegPopulation *population, TimestampTz moment)
 {
 	SegScan		scan;
 	ScanKeyData key;
@@ -93,7 +92,7 @@ build(const SegPopulation *population, List *segments, TimestampTz as_of, SegRea
 		lock_writers(population);
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
-	task.now = current ? not_before_settled(population, as_of) : as_of;
+	task.now = current ? seg_not_before_settled(population, as_of) : as_of;
 	params[0] = seg_param_int4(population->id);
 	params[1] = seg_param_moment(task.now);
 	if (all && current)
@@ -132,7 +131,7 @@ seg_define_settle(const SegPopulation *population)
 	lock_writers(population);
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
-	now = not_before_settled(population, seg_now_latest());
+	now = seg_not_before_settled(population, seg_now_latest());
 	due = seg_due_of_all(population->id, now);
 	if (due != NULL)
 	{

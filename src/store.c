@@ -95,7 +95,7 @@ seg_store_begin(const SegStoreTask *task)
 	w->members = palloc(sizeof(Datum) * SETS_AT_ONCE);
 	w->set_type = seg_catalog_type("member_set");
 	seg_tail_writer_init(&w->tail, task->population->id);
-	if (task->population->maintenance != SEG_SCHEDULED)
+	if (task->listener == NULL && task->population->maintenance != SEG_SCHEDULED)
 		w->due = seg_due_writer_begin(task->population->id);
 	MemoryContextSwitchTo(caller);
 	return w;
@@ -187,11 +187,22 @@ is_same(const SegMemberSet *a, const SegMemberSet *b)
 	return VARSIZE(a) == VARSIZE(b) && memcmp(a, b, VARSIZE(a)) == 0;
 }
 
-/* Appends whoever is found otherwise than what is stored says, of those who were looked at. */
+static void
+put_change(SegStoreWriter *w, int i, int64 member, bool holds)
+{
+	const SegStoreTask *task = w->task;
+
+	if (task->listener != NULL)
+		task->listener->differs(task->listener->arg, i, member, holds);
+	else
+		seg_tail_append(&w->tail, member, task->segments[i]->id, holds, task->now, task->reason);
+	w->changes++;
+}
+
+/* Finds whoever is found otherwise than what is stored says, of those who matter. */
 static void
 compare(SegStoreWriter *w, int i, const SegMemberSet *stored, const SegTailChunk *tail, const uint64 *only)
 {
-	const SegStoreTask *task = w->task;
 	uint64		found[SEG_CHUNK_WORDS];
 	uint64		old[SEG_CHUNK_WORDS];
 
@@ -209,9 +220,7 @@ compare(SegStoreWriter *w, int i, const SegMemberSet *stored, const SegTailChunk
 			int			bit = pg_rightmost_one_pos64(differ);
 
 			CHECK_FOR_INTERRUPTS();
-			seg_tail_append(&w->tail, seg_chunk_first_key(w->chunk) + word * 64 + bit, task->segments[i]->id,
-							(found[word] >> bit) & 1, task->now, task->reason);
-			w->changes++;
+			put_change(w, i, seg_chunk_first_key(w->chunk) + word * 64 + bit, (found[word] >> bit) & 1);
 		}
 	}
 }
@@ -234,6 +243,21 @@ find_tail(const SegTailChunk *tails, int n, int32 segment)
 	return low < n && tails[low].segment == segment ? &tails[low] : NULL;
 }
 
+/* The members of a chunk who matter. */
+static void
+who_matters(const SegStoreTask *task, int64 chunk, uint64 bits[SEG_CHUNK_WORDS])
+{
+	uint64		except[SEG_CHUNK_WORDS];
+
+	if (task->only != NULL)
+		expand(task->only, chunk, bits);
+	else
+		memset(bits, 0xff, sizeof(uint64) * SEG_CHUNK_WORDS);
+	expand(task->except, chunk, except);
+	for (int w = 0; w < SEG_CHUNK_WORDS; w++)
+		bits[w] &= ~except[w];
+}
+
 static void
 end_chunk(SegStoreWriter *w)
 {
@@ -242,7 +266,8 @@ end_chunk(SegStoreWriter *w)
 	SegStateChunk *stored;
 	SegTailChunk *tails;
 	int			ntails;
-	uint64		only[SEG_CHUNK_WORDS];
+	uint64		bits[SEG_CHUNK_WORDS];
+	uint64	   *matters = task->only == NULL && task->except == NULL ? NULL : bits;
 
 	if (!w->in_chunk)
 		return;
@@ -250,14 +275,14 @@ end_chunk(SegStoreWriter *w)
 	caller = MemoryContextSwitchTo(w->chunk_context);
 	stored = seg_state_chunk(task->population->id, w->chunk);
 	tails = seg_tail_of_chunk(task->population->id, w->chunk, &ntails);
-	if (task->only != NULL)
-		expand(task->only, w->chunk, only);
+	if (matters != NULL)
+		who_matters(task, w->chunk, matters);
 	for (int i = 0; i < task->nsegments; i++)
 	{
 		int32		id = task->segments[i]->id;
 
 		if (task->segments[i]->built)
-			compare(w, i, seg_state_set(stored, id), find_tail(tails, ntails, id), task->only ? only : NULL);
+			compare(w, i, seg_state_set(stored, id), find_tail(tails, ntails, id), matters);
 		else if (w->found[i] != NULL)
 			add_set(w, i, w->found[i]);
 		w->found[i] = NULL;
@@ -292,21 +317,21 @@ seg_store_put(SegStoreWriter *w, int i, int64 chunk, const SegMemberSet *members
 void
 seg_store_until(SegStoreWriter *w, int64 chunk, int n, const int64 *members, const TimestampTz *until)
 {
-	TimestampTz *earliest;
+	const SegStoreListener *listener = w->task->listener;
+	TimestampTz *earliest = palloc(sizeof(TimestampTz) * SEG_CHUNK_KEYS);
 
-	if (w->due == NULL)
-		return;
-	earliest = palloc(sizeof(TimestampTz) * SEG_CHUNK_KEYS);
-	seg_due_earliest(w->task->population->id, chunk, w->task->now, earliest);
+	seg_due_earliest(w->task->population->id, chunk, listener ? SEG_IN_DOUBT : w->task->now, earliest);
 	for (int i = 0; i < n; i++)
 	{
-		TimestampTz at = until[i];
+		TimestampTz known = earliest[members[i] & SEG_CHUNK_MASK];
 
-		if (TIMESTAMP_IS_NOEND(at))
+		if (TIMESTAMP_IS_NOEND(until[i]))
 			continue;
-		at = seg_due_round(at, w->task->now);
-		if (at < earliest[members[i] & SEG_CHUNK_MASK])
-			seg_due_put(w->due, members[i], at);
+		if (listener == NULL && seg_due_round(until[i], w->task->now) < known)
+			seg_due_put(w->due, members[i], seg_due_round(until[i], w->task->now));
+		else if (listener != NULL && until[i] < known &&
+				 !(w->task->except != NULL && seg_set_contains(w->task->except, members[i])))
+			listener->unknown(listener->arg, members[i], until[i]);
 	}
 	pfree(earliest);
 }
@@ -415,7 +440,7 @@ seg_store_end(SegStoreWriter *w)
 	seg_tail_writer_end(&w->tail);
 	if (w->due != NULL)
 		seg_due_writer_end(w->due);
-	if (w->task->only == NULL)
+	if (w->task->only == NULL && w->task->listener == NULL)
 		update_segments(w);
 	changes = w->changes;
 	MemoryContextSwitchTo(caller);

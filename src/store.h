@@ -21,6 +21,14 @@
 
 typedef struct SegStoreWriter SegStoreWriter;
 
+/* segments[i] holds for a member or not, and the opposite is stored; he is due at a moment, and it is not known. */
+typedef struct SegStoreListener
+{
+	void		(*differs) (void *arg, int i, int64 member, bool holds);
+	void		(*unknown) (void *arg, int64 member, TimestampTz until);
+	void	   *arg;
+} SegStoreListener;
+
 typedef struct SegStoreTask
 {
 	const SegPopulation *population;
@@ -29,6 +37,10 @@ typedef struct SegStoreTask
 	const SegMemberSet *only;	/* what is found is about these members alone; NULL: about all */
 	SegReason	reason;
 	TimestampTz now;			/* the moment that it was evaluated for */
+
+	/* Who wants to hear of differences instead has them told, and nothing is written. */
+	const SegStoreListener *listener;	/* or NULL */
+	const SegMemberSet *except; /* members that do not matter; NULL: all do */
 } SegStoreTask;
 
 /* The task has to live as long as the writer. */
