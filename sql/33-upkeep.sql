@@ -16,7 +16,7 @@ CREATE TABLE segments.chunk (
 	PRIMARY KEY (population, chunk)
 );
 COMMENT ON TABLE segments.chunk IS 'a chunk of keys: which version its sets are, so that they can be kept in memory';
-COMMENT ON COLUMN segments.chunk.version IS 'changes with every change of its rows in segments.membership';
+COMMENT ON COLUMN segments.chunk.version IS 'changes with every change of its rows in segments.membership, and when rows of segments.due are deleted before their time';
 COMMENT ON COLUMN segments.chunk.settled IS 'moment that members were last evaluated for by the clock; no evaluation goes back behind it';
 
 CREATE TABLE segments.due (

@@ -103,7 +103,8 @@ build(const SegPopulation *population, List *segments, TimestampTz as_of, SegRea
 	}
 	(void) seg_store_build(&task, seg_define_bind(population, n, rules, ids));
 	if (all && current)
-		(void) seg_define_write("UPDATE segments.chunk SET settled = $2 WHERE population = $1 AND settled < $2", 2, params);
+		(void) seg_define_write("UPDATE segments.chunk SET settled = greatest(settled, $2),"
+								" version = pg_catalog.nextval('segments.chunk_version') WHERE population = $1", 2, params);
 	(void) seg_store_fold_some(population, PG_INT64_MAX);
 	PopActiveSnapshot();
 }

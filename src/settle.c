@@ -106,19 +106,20 @@ record_changes(SegRuleset *ruleset, const Finding *f, SegStateChunk *chunk, SegT
 }
 
 static void
-record_until(int32 population, const Finding *f, bool exclusive)
+record_until(int32 population, const Finding *f, SegStateChunk *chunk, bool exclusive)
 {
 	TimestampTz at = seg_due_round(f->until, f->now);
 	SegSetBuilder *builder;
 
 	if (f->due && !exclusive)
 		seg_due_settle_one(population, f->member, f->now);
-	if (TIMESTAMP_IS_NOEND(f->until) || seg_due_later(population, f->member, f->now, at))
+	if (TIMESTAMP_IS_NOEND(f->until) || seg_state_due_later(chunk, f->member, f->now, at))
 		return;
 	builder = seg_set_builder_create();
 	seg_set_builder_add(builder, f->member);
 	seg_due_add(population, seg_chunk_of(f->member), at, seg_set_builder_finish(builder));
 	seg_set_builder_free(builder);
+	seg_state_due_added(chunk, f->member, at);
 }
 
 static int64
@@ -161,7 +162,7 @@ settle_few(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *ru
 	{
 		chunk = chunk_of(population->id, findings[i].member, chunk);
 		changes += record_changes(ruleset, &findings[i], chunk, &writer, reason);
-		record_until(population->id, &findings[i], exclusive);
+		record_until(population->id, &findings[i], chunk, exclusive);
 	}
 	seg_tail_writer_end(&writer);
 	return changes;

@@ -46,6 +46,15 @@ extern TimestampTz seg_state_settled(const SegStateChunk *chunk);
 extern const SegMemberSet *seg_state_set(SegStateChunk *chunk, int32 segment);
 extern const SegStateSet *seg_state_sets(SegStateChunk *chunk, int *n);
 
+/*
+ * Will a member be due by then, but not yet?  seg_due_later(), from memory: it may miss what
+ * others have written since, but knows of nothing that is not there.
+ */
+extern bool seg_state_due_later(SegStateChunk *chunk, int64 member, TimestampTz now, TimestampTz at);
+
+/* This transaction writes that he will be. */
+extern void seg_state_due_added(SegStateChunk *chunk, int64 member, TimestampTz at);
+
 /* Those of a segment in a chunk, the tail included; palloc'd, NULL if there are none. */
 extern SegMemberSet *seg_state_members(int32 population, int64 chunk, int32 segment);
 
@@ -145,8 +154,12 @@ extern SegMemberSet *seg_due_of_all(int32 population, TimestampTz now);
  */
 extern void seg_due_some(int32 population, TimestampTz now, int64 most, SegMemberSet **doubted, SegMemberSet **due);
 
-/* When each member of a chunk is due, of what is due after now; DT_NOEND: not at all. */
-extern void seg_due_earliest(int32 population, int64 chunk, TimestampTz now, TimestampTz earliest[SEG_CHUNK_KEYS]);
+/*
+ * When each member of a chunk is due, of what is due after now; DT_NOEND: not at all.  committed:
+ * as far as other transactions have written it.
+ */
+extern void seg_due_earliest(int32 population, int64 chunk, TimestampTz now, bool committed,
+							 TimestampTz earliest[SEG_CHUNK_KEYS]);
 
 /* Members of one chunk will be due from at on. */
 extern void seg_due_add(int32 population, int64 chunk, TimestampTz at, const SegMemberSet *members);

@@ -9,11 +9,16 @@
  *
  * Sets are read when they are asked for, one by one at first; who asks for many gets all.
  *
+ * The same goes for when members are due: rows of segments.due whose time has not come are deleted
+ * only with a new version.  What others have added since is not known, and of what this
+ * session adds only what was committed: too little is harmless, since one row too many is.
+ *
  * Copyright (c) 2026, the segments authors
  */
 #include "postgres.h"
 
 #include "access/stratnum.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "lib/ilist.h"
@@ -44,8 +49,21 @@ struct SegStateChunk
 	int			nsets;
 	int			room;
 	SegStateSet *sets;			/* in order of segments; members NULL: read, there are none */
+	uint32	   *due;			/* by member: minutes, rounded up; or NULL */
 	Size		bytes;
 };
+
+#define NEVER			PG_UINT32_MAX
+#define DUE_BYTES		(sizeof(uint32) * SEG_CHUNK_KEYS)
+
+/* A moment that was added in this transaction. */
+typedef struct Added
+{
+	ChunkKey	key;
+	int64		version;
+	int64		member;
+	TimestampTz at;
+} Added;
 
 int			seg_state_cache_memory = 64 * 1024;
 
@@ -53,6 +71,7 @@ static HTAB *chunks = NULL;
 static MemoryContext cache = NULL;
 static dlist_head used = DLIST_STATIC_INIT(used);
 static Size cached_bytes = 0;
+static List *added = NIL;		/* of Added *, in TopTransactionContext */
 
 SegMemberSet *
 seg_state_scanned(const SegScan *scan)
@@ -73,6 +92,7 @@ forget_sets(SegStateChunk *c)
 	c->bytes = 0;
 	c->nsets = c->room = 0;
 	c->sets = NULL;
+	c->due = NULL;
 	c->complete = false;
 	MemoryContextReset(c->context);
 }
@@ -252,7 +272,11 @@ read_all(SegStateChunk *c)
 {
 	SegScan		scan;
 
-	forget_sets(c);
+	/* those read one by one, too */
+	for (int i = 0; i < c->nsets; i++)
+		if (c->sets[i].members != NULL)
+			pfree(unconstify(SegMemberSet *, c->sets[i].members));
+	c->nsets = 0;
 	begin_scan(c, &scan, NULL);
 	while (seg_scan_next(&scan))
 	{
@@ -302,6 +326,99 @@ seg_state_sets(SegStateChunk *c, int *n)
 		read_all(c);
 	*n = c->nsets;
 	return c->sets;
+}
+
+/* When members are due. */
+
+/* From a moment to minutes, never earlier; NEVER where they do not reach. */
+static uint32
+minutes_of(TimestampTz at)
+{
+	int64		minutes = at / USECS_PER_MINUTE + (at % USECS_PER_MINUTE > 0 ? 1 : 0);
+
+	return at < 0 || minutes >= NEVER ? NEVER : (uint32) minutes;
+}
+
+static void
+read_due(SegStateChunk *c, TimestampTz now)
+{
+	TimestampTz *earliest = palloc(sizeof(TimestampTz) * SEG_CHUNK_KEYS);
+	uint32	   *due = MemoryContextAlloc(c->context, DUE_BYTES);
+
+	seg_due_earliest((int32) c->key.population, c->key.chunk, now, true, earliest);
+	for (int i = 0; i < SEG_CHUNK_KEYS; i++)
+		due[i] = minutes_of(earliest[i]);
+	pfree(earliest);
+	c->due = due;
+	c->bytes += DUE_BYTES;
+	cached_bytes += DUE_BYTES;
+}
+
+bool
+seg_state_due_later(SegStateChunk *c, int64 member, TimestampTz now, TimestampTz at)
+{
+	uint32		minutes;
+	TimestampTz known;
+
+	if (c->version == 0)
+		return seg_due_later((int32) c->key.population, member, now, at);
+	if (c->due == NULL)
+		read_due(c, now);
+	minutes = c->due[member & SEG_CHUNK_MASK];
+	if (minutes == NEVER)
+		return false;
+	known = minutes * USECS_PER_MINUTE;
+	/* what was known may be over, and something else behind it */
+	return known > now ? known <= at : seg_due_later((int32) c->key.population, member, now, at);
+}
+
+/* What was committed is there for good, as long as the version is. */
+static void
+transaction_ends(XactEvent event, void *arg)
+{
+	ListCell   *lc;
+
+	if (event == XACT_EVENT_COMMIT)
+		foreach(lc, added)
+		{
+			const Added *a = lfirst(lc);
+			SegStateChunk *c = hash_search(chunks, &a->key, HASH_FIND, NULL);
+
+			if (c != NULL && c->due != NULL && c->version == a->version)
+				c->due[a->member & SEG_CHUNK_MASK] = Min(c->due[a->member & SEG_CHUNK_MASK], minutes_of(a->at));
+		}
+	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
+		added = NIL;
+}
+
+/* Some of it may have been rolled back: who knows which. */
+static void
+subtransaction_ends(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
+{
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		added = NIL;
+}
+
+void
+seg_state_due_added(SegStateChunk *c, int64 member, TimestampTz at)
+{
+	static bool watching = false;
+	MemoryContext caller;
+	Added	   *a;
+
+	if (c->version == 0 || c->due == NULL)
+		return;
+	if (!watching)
+	{
+		RegisterXactCallback(transaction_ends, NULL);
+		RegisterSubXactCallback(subtransaction_ends, NULL);
+		watching = true;
+	}
+	caller = MemoryContextSwitchTo(TopTransactionContext);
+	a = palloc(sizeof(Added));
+	*a = (Added) {.key = c->key,.version = c->version,.member = member,.at = at};
+	added = lappend(added, a);
+	MemoryContextSwitchTo(caller);
 }
 
 SegMemberSet *

@@ -17,6 +17,7 @@
 
 #include "access/htup_details.h"
 #include "access/stratnum.h"
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
 #include "utils/hsearch.h"
@@ -177,7 +178,8 @@ seg_due_some(int32 population, TimestampTz now, int64 most, SegMemberSet **doubt
 }
 
 void
-seg_due_earliest(int32 population, int64 chunk, TimestampTz now, TimestampTz earliest[SEG_CHUNK_KEYS])
+seg_due_earliest(int32 population, int64 chunk, TimestampTz now, bool committed,
+				 TimestampTz earliest[SEG_CHUNK_KEYS])
 {
 	SegScan		scan;
 
@@ -186,12 +188,15 @@ seg_due_earliest(int32 population, int64 chunk, TimestampTz now, TimestampTz ear
 	scan_between(&scan, population, chunk, now, DT_NOEND);
 	while (seg_scan_next(&scan))
 	{
-		SegMemberSet *members = scanned_members(&scan);
+		SegMemberSet *members;
 		TimestampTz at = scanned_at(&scan);
 		SegSetIter	it;
 		int64		member;
 
 		CHECK_FOR_INTERRUPTS();
+		if (committed && TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(scan.tuple->t_data)))
+			continue;
+		members = scanned_members(&scan);
 		seg_set_iter_init(&it, members);
 		while (seg_set_next(&it, &member))
 			earliest[member & SEG_CHUNK_MASK] = Min(earliest[member & SEG_CHUNK_MASK], at);

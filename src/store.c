@@ -320,7 +320,7 @@ seg_store_until(SegStoreWriter *w, int64 chunk, int n, const int64 *members, con
 	const SegStoreListener *listener = w->task->listener;
 	TimestampTz *earliest = palloc(sizeof(TimestampTz) * SEG_CHUNK_KEYS);
 
-	seg_due_earliest(w->task->population->id, chunk, listener ? SEG_IN_DOUBT : w->task->now, earliest);
+	seg_due_earliest(w->task->population->id, chunk, listener ? SEG_IN_DOUBT : w->task->now, false, earliest);
 	for (int i = 0; i < n; i++)
 	{
 		TimestampTz known = earliest[members[i] & SEG_CHUNK_MASK];
