@@ -47,7 +47,7 @@ my @exact = (
 	'created during last quarter', 'created during this hour', 'created during today', 'birth during last year',
 	'seen < 90 days ago', 'seen >= 1 year ago', 'created <= 3 months ago', 'birth < today', 'birth <= start of this month',
 	'birth > end of last week', 'seen < start of next year', 'created between yesterday and tomorrow', 'seen = today',
-	'now > 2024-06-01T12:00', 'month(today) = 12', 'seen + 30 days < now', 'now - seen > 30 days', 'now - seen between 5 hours and 90 days');
+	'now > 2024-06-01T12:00', 'seen + 30 days < now', 'now - seen > 30 days', 'now - seen between 5 hours and 90 days');
 
 # Rules about rows, which can come while others go: most promises are kept to the moment.
 my @rows = (
@@ -268,8 +268,7 @@ foreach my $i (0 .. $#populations)
 		diag "$name: $_" foreach @others;
 		ok($all > 100 && $kept == $all, "$name: plain answers change when they are said to, $how ($all)");
 		($all, $kept, @others) = kept($population, $batches, @rows, $batches eq 'true' ? () : @rows_alone);
-		ok($all > 100 && $kept > 0.7 * $all, "$name: answers about rows mostly do, $how ($kept of $all)")
-		  or diag "$name: $_" foreach @others;
+		ok($all > 100 && $kept > 0.8 * $all, "$name: answers about rows mostly do, $how ($kept of $all)") or diag join "\n", @others;
 	}
 }
 done_testing();
