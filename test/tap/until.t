@@ -268,7 +268,7 @@ foreach my $i (0 .. $#populations)
 		diag "$name: $_" foreach @others;
 		ok($all > 100 && $kept == $all, "$name: plain answers change when they are said to, $how ($all)");
 		($all, $kept, @others) = kept($population, $batches, @rows, $batches eq 'true' ? () : @rows_alone);
-		ok($all > 100 && $kept > 0.8 * $all, "$name: answers about rows mostly do, $how ($kept of $all)") or diag join "\n", @others;
+		ok($all > 100 && $kept > 0.75 * $all, "$name: answers about rows mostly do, $how ($kept of $all)") or diag join "\n", @others;
 	}
 }
 done_testing();
