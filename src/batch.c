@@ -21,6 +21,9 @@
 
 int			seg_batch_rows = 2048;
 
+/* Anniversaries are looked for more than a year ahead. */
+#define ANNIVERSARY_DAYS	400
+
 static void
 frame_init(SegFrame *frame, const SegProgram *program, int scope, int room)
 {
@@ -31,7 +34,7 @@ frame_init(SegFrame *frame, const SegProgram *program, int scope, int room)
 }
 
 SegBatch *
-seg_batch_begin(const SegProgram *program, SegEval *eval, const SegLayout *layouts)
+seg_batch_begin(const SegProgram *program, SegEval *eval, const SegLayout *layouts, bool until)
 {
 	SegBatch   *b = palloc0(sizeof(SegBatch));
 	int			nrelations = list_length(program->relations);
@@ -50,6 +53,13 @@ seg_batch_begin(const SegProgram *program, SegEval *eval, const SegLayout *layou
 	b->families = palloc0(sizeof(SegFamily *) * Max(list_length(program->exprs), 1));
 	b->family_users = palloc0(sizeof(SegFamilyUser *) * Max(list_length(program->exprs), 1));
 	seg_batch_plan_families(b);
+	if (until)
+	{
+		b->members.untils = palloc0(sizeof(SegUntilVector) * Max(list_length(program->exprs), 1));
+		b->rows.untils = palloc0(sizeof(SegUntilVector) * Max(list_length(program->exprs), 1));
+		/* one search serves all who are born on a day */
+		seg_until_begin(eval)->anniversary_days = ANNIVERSARY_DAYS;
+	}
 	return b;
 }
 
@@ -229,6 +239,22 @@ is_condition(SegBatch *b, const SegExpr *expr)
 	return ((SegFoldItem *) list_nth(fold->items, expr->item))->kind == SEG_FOLD_EXISTS;
 }
 
+/* Has eval.c look at one of the frame's rows. */
+void
+seg_batch_place(SegBatch *b, const SegFrame *frame, int i)
+{
+	int			member = frame->member ? frame->member[i] : i;
+
+	CHECK_FOR_INTERRUPTS();
+	if (i == 0 || frame->member == NULL || member != b->current)
+	{
+		b->current = member;
+		seg_eval_member(b->eval, b->members.rows[member]);
+	}
+	if (frame->scope > SEG_SCOPE_MEMBER)
+		seg_eval_row(b->eval, frame->scope, frame->rows[i]);
+}
+
 /* Value by value, as eval.c computes it. */
 static void
 scalar(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
@@ -243,16 +269,7 @@ scalar(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 		memset(bits, 0, sizeof(uint64) * SEG_WORDS(frame->n));
 	for (int i = 0; i < frame->n; i++)
 	{
-		int			member = frame->member ? frame->member[i] : i;
-
-		CHECK_FOR_INTERRUPTS();
-		if (i == 0 || frame->member == NULL || member != b->current)
-		{
-			b->current = member;
-			seg_eval_member(b->eval, b->members.rows[member]);
-		}
-		if (frame->scope > SEG_SCOPE_MEMBER)
-			seg_eval_row(b->eval, frame->scope, frame->rows[i]);
+		seg_batch_place(b, frame, i);
 		if (!condition)
 			seg_value_copy(&values[i], seg_eval_value(b->eval, expr), expr->type.other);
 		else if (seg_eval_condition(b->eval, expr))

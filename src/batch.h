@@ -30,9 +30,9 @@ extern int	seg_batch_rows;
 
 /*
  * Everything is allocated in the current memory context.  The eval's reader must find the rows of
- * a member through seg_batch_member_rows().
+ * a member through seg_batch_member_rows().  until: seg_batch_until() will be asked.
  */
-extern SegBatch *seg_batch_begin(const SegProgram *program, SegEval *eval, const SegLayout *layouts);
+extern SegBatch *seg_batch_begin(const SegProgram *program, SegEval *eval, const SegLayout *layouts, bool until);
 
 /*
  * Takes the members of a chunk, in order, and the rows of all relations that belong to

@@ -23,6 +23,7 @@ typedef struct SegBatchItem
 	SegTag		tag;			/* of the measure */
 	int64	   *counts;			/* by member: rows, or values that are not missing */
 	int64	   *sums;			/* by member: the sum, least or greatest so far */
+	SegItemRows rows;			/* who comes and goes, if that is wanted and anybody does */
 } SegBatchItem;
 
 SegBatchFold *
@@ -183,7 +184,11 @@ walk(SegBatch *b, const SegFold *fold, SegBatchFold *state)
 	ListCell   *lc;
 
 	foreach(lc, fold->items)
+	{
 		item_begin(b, lfirst(lc), &state->items[foreach_current_index(lc)]);
+		if (b->rows.untils != NULL)
+			seg_batch_rows_begin(b, fold, lfirst(lc), &state->items[foreach_current_index(lc)].rows);
+	}
 	for (Size first = 0; first < relation->n; first += b->rows.room)
 	{
 		uint64	   *filter;
@@ -198,6 +203,8 @@ walk(SegBatch *b, const SegFold *fold, SegBatchFold *state)
 
 			if (!item->given_up)
 				add_batch(b, filter, lfirst(lc), item);
+			if (b->rows.untils != NULL)
+				seg_batch_rows_add(b, fold, lfirst(lc), &item->rows);
 		}
 		pfree(filter);
 	}
@@ -258,9 +265,9 @@ finish(SegBatch *b, const SegFoldItem *item, const SegBatchItem *state, SegVecto
 	memcpy(seg_vector_ints(frame, out), count ? state->counts : state->sums, sizeof(int64) * frame->n);
 }
 
-/* False where eval.c has to do it. */
-bool
-seg_batch_aggregate(SegBatch *b, const SegExpr *expr, SegVector *out)
+/* What the rows of the chunk come to; NULL where eval.c has to do it. */
+static SegBatchItem *
+get_item(SegBatch *b, const SegExpr *expr)
 {
 	SegFold    *fold = list_nth(b->program->folds, expr->fold);
 	SegBatchFold *state = &b->folds[expr->fold];
@@ -268,7 +275,7 @@ seg_batch_aggregate(SegBatch *b, const SegExpr *expr, SegVector *out)
 
 	/* only rows of members are in a frame, not rows of rows */
 	if (fold->scope != 1 || fold->parent_scope != SEG_SCOPE_MEMBER)
-		return false;
+		return NULL;
 	if (state->stamp != b->members.stamp)
 	{
 		caller = MemoryContextSwitchTo(b->members.context);
@@ -276,8 +283,32 @@ seg_batch_aggregate(SegBatch *b, const SegExpr *expr, SegVector *out)
 		MemoryContextSwitchTo(caller);
 		state->stamp = b->members.stamp;
 	}
-	if (state->items[expr->item].given_up)
+	return &state->items[expr->item];
+}
+
+/* False where eval.c has to do it. */
+bool
+seg_batch_aggregate(SegBatch *b, const SegExpr *expr, SegVector *out)
+{
+	SegFold    *fold = list_nth(b->program->folds, expr->fold);
+	SegBatchItem *item = get_item(b, expr);
+
+	if (item == NULL || item->given_up)
 		return false;
-	finish(b, list_nth(fold->items, expr->item), &state->items[expr->item], out);
+	finish(b, list_nth(fold->items, expr->item), item, out);
 	return true;
+}
+
+/* Who comes and goes among the rows of an aggregate that moves; NULL where eval.c has to tell. */
+SegItemRows *
+seg_batch_item_rows(SegBatch *b, const SegExpr *expr)
+{
+	SegFold    *fold = list_nth(b->program->folds, expr->fold);
+	SegFoldItem *aggregate = list_nth(fold->items, expr->item);
+	SegBatchItem *item;
+
+	if (aggregate->measure != NULL && aggregate->measure->moves)
+		return NULL;
+	item = get_item(b, expr);
+	return item == NULL ? NULL : &item->rows;
 }

@@ -7,6 +7,8 @@
  *		batch_test.c	comparisons and other tests of one vector
  *		batch_family.c	comparisons of texts with literals
  *		batch_fold.c	aggregates
+ *		batch_until.c	until when answers last
+ *		batch_until_fold.c	until when aggregates do
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -16,7 +18,7 @@
 #include "postgres.h"
 
 #include "batch.h"
-#include "eval_fold.h"
+#include "eval_until.h"
 
 #define SEG_WORDS(n)		(((n) + 63) / 64)
 
@@ -41,6 +43,14 @@ typedef struct SegVector
 	SegValue   *values;
 } SegVector;
 
+/* Until when an expression's values last, for the rows of a frame. */
+typedef struct SegUntilVector
+{
+	uint64		stamp;			/* of the frame's rows that it is for */
+	uint64	   *bits;			/* for whom it can change at all */
+	TimestampTz *at;			/* when, for those */
+} SegUntilVector;
+
 /* The texts that a column is compared with, and who compares it. */
 typedef struct SegFamily SegFamily;
 typedef struct SegFamilyUser SegFamilyUser;
@@ -55,6 +65,7 @@ typedef struct SegFrame
 	const uint16 *member;		/* of rows: the number of the member they belong to */
 	uint64		stamp;			/* of these rows; never used twice */
 	SegVector  *vectors;		/* by expression id */
+	SegUntilVector *untils;		/* by expression id; NULL: not wanted */
 	MemoryContext context;		/* lives as long as these rows are in the frame */
 } SegFrame;
 
@@ -68,6 +79,14 @@ typedef struct SegBatchRelation
 	uint16	   *member;
 	Size	   *start;			/* by member: where its rows begin; one more at the end */
 } SegBatchRelation;
+
+/* Who comes and goes among the rows of an aggregate, by member, as in SegItemUntil. */
+typedef struct SegItemRows
+{
+	TimestampTz *enters;
+	TimestampTz *leaves;
+	TimestampTz *last;
+} SegItemRows;
 
 typedef struct SegBatchFold
 {
@@ -101,6 +120,7 @@ extern const SegBatchRelation *seg_batch_relation(SegBatch *b, int relation);
 extern uint64 *seg_vector_bits(SegFrame *frame, SegVector *v);
 extern int64 *seg_vector_ints(SegFrame *frame, SegVector *v);
 extern SegValue *seg_vector_values(SegFrame *frame, SegVector *v);
+extern void seg_batch_place(SegBatch *b, const SegFrame *frame, int i);
 extern bool seg_vector_element(const SegVector *v, int i, SegValue *out);
 
 /* batch_column.c */
@@ -117,6 +137,14 @@ extern bool seg_batch_test_family(SegBatch *b, SegFrame *frame, const SegExpr *e
 /* batch_fold.c */
 extern SegBatchFold *seg_batch_folds(const SegProgram *program);
 extern bool seg_batch_aggregate(SegBatch *b, const SegExpr *expr, SegVector *out);
+extern SegItemRows *seg_batch_item_rows(SegBatch *b, const SegExpr *expr);
+
+/* batch_until.c; NULL for what does not move */
+extern const SegUntilVector *seg_batch_until_vector(SegBatch *b, SegFrame *frame, const SegExpr *expr);
+
+/* batch_until_fold.c */
+extern void seg_batch_rows_begin(SegBatch *b, const SegFold *fold, const SegFoldItem *item, SegItemRows *rows);
+extern void seg_batch_rows_add(SegBatch *b, const SegFold *fold, const SegFoldItem *item, SegItemRows *rows);
 
 static inline bool
 seg_bit(const uint64 *bits, int i)

@@ -361,6 +361,19 @@ arith_numbers(SegEval *e, const SegExpr *expr, SegDrift a, SegDrift b, Timestamp
 	}
 }
 
+/* Nothing can be added to it, nor can it be taken from anything, whatever the other is. */
+static bool
+adds_nothing(const SegEval *e, const SegValue *value)
+{
+	TimestampTz first;
+	TimestampTz last;
+
+	if (value->tag == SEG_V_MISSING)
+		return true;
+	return !seg_value_is_number(value) && value->tag != SEG_V_DURATION &&
+		(!covers(e, value, &first, &last) || TIMESTAMP_NOT_FINITE(first));
+}
+
 /* A moment and a duration. */
 static SegDrift
 arith_moment(SegEval *e, SegDrift moment, const SegValue *time, SegDrift span, const Interval *interval, int sign,
@@ -402,6 +415,10 @@ arith(SegEval *e, const SegExpr *expr)
 
 	if (a.rate == 0 && b.rate == 0)
 		return stays(end);
+	if (a.rate == 0 && adds_nothing(e, x))
+		return stays(a.end);
+	if (b.rate == 0 && adds_nothing(e, y))
+		return stays(b.end);
 	if (seg_eval_value(e, expr)->tag == SEG_V_MISSING || x->tag == SEG_V_FLOAT || y->tag == SEG_V_FLOAT)
 		return unknown(e);
 	if (seg_value_is_number(x) && seg_value_is_number(y))
@@ -453,6 +470,13 @@ moving_calendar(SegEval *e, SegFunction function, SegDrift arg, const SegValue *
 	return stays(function == SEG_FUNC_AGE ? Min(end, seg_track_unit_end(e->until->wall, e->clock.now, unit)) : end);
 }
 
+/* The month and the year of TODAY last longer than the day. */
+static bool
+is_today(const SegExpr *expr)
+{
+	return expr->op == SEG_X_CLOCK && expr->node->kind == SEG_NODE_CLOCK && expr->node->op == SEG_TODAY;
+}
+
 static SegDrift
 function(SegEval *e, const SegExpr *expr)
 {
@@ -464,6 +488,8 @@ function(SegEval *e, const SegExpr *expr)
 
 	if (expr->detail == SEG_FUNC_COALESCE)
 		return coalesce(e, expr);
+	if (is_today(expr->args[0]) && (expr->detail == SEG_FUNC_MONTH || expr->detail == SEG_FUNC_YEAR))
+		return stays(seg_track_unit_end(e->until->wall, e->clock.now, expr->detail == SEG_FUNC_MONTH ? SEG_MONTH : SEG_YEAR));
 	if (arg.rate == 0)
 		return stays(expr->detail == SEG_FUNC_AGE ? Min(arg.end, seg_until_age(e, value)) : arg.end);
 	switch (expr->detail)

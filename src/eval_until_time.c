@@ -149,6 +149,8 @@ word_passes(SegEval *e, const SegNode *word, int64 day, bool greater)
 	return day_passes(e, day - shift + (greater ? 1 : 0));
 }
 
+#define MOST_OFFSETS	16
+
 /*
  * Hours and shorter units begin on a grid of the wall clock, and every change of the zone's offset
  * lays the grid anew.  When does the one that is shift units from the one at hand begin behind the
@@ -157,25 +159,34 @@ word_passes(SegEval *e, const SegNode *word, int64 day, bool greater)
 static TimestampTz
 short_unit_passes(SegEval *e, SegUnit unit, int64 shift, TimestampTz point)
 {
-	int64		length = seg_clock_unit_length(unit);
+	TimestampTz start = e->clock.now;
+	bool		passed = false;
 	int64		ahead;
 	TimestampTz end;
-	Timestamp	next;
-	TimestampTz passes;
 
-	/* the zone's changes are beside units that far away */
-	if (pg_mul_s64_overflow(shift, length, &shift) || pg_sub_s64_overflow(point, shift, &point) ||
-		point < e->clock.now - SEG_TRACK_SLACK)
+	if (pg_mul_s64_overflow(shift, seg_clock_unit_length(unit), &shift) || pg_sub_s64_overflow(point, shift, &point))
 		return DT_NOEND;
-	if (!seg_track_piece(e->until->wall, e->clock.now, &ahead, &end))
-		return e->clock.now + 1;
-	if (point >= end)
-		return end;
-	next = point + ahead;
-	if (!seg_clock_unit_start(unit, 1, &next))
-		return end;
-	passes = next - ahead;
-	return passes > e->clock.now ? Min(passes, end) : end;
+	/* one offset after the other; only so many changes ahead */
+	for (int i = 0; i < MOST_OFFSETS; i++)
+	{
+		Timestamp	next;
+
+		if (!seg_track_piece(e->until->wall, start, &ahead, &end))
+			return Max(start, e->clock.now + 1);
+		if (pg_add_s64_overflow(point, ahead, &next) || !seg_clock_unit_start(unit, 1, &next))
+			return DT_NOEND;
+		if (i == 0)
+			passed = next - ahead <= start;
+		else if (passed != (next - ahead <= start))
+			return start;
+		if (!passed && next - ahead < end)
+			return next - ahead;
+		/* no change takes the wall clock back that far */
+		if (passed && point < end - SEG_TRACK_SLACK)
+			return DT_NOEND;
+		start = end;
+	}
+	return start;
 }
 
 static TimestampTz

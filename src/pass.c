@@ -300,7 +300,7 @@ static void
 evaluate(Pass *pass)
 {
 	seg_user_become_owner(&pass->user, pass->program->population);
-	pass->batch = seg_batch_begin(pass->program, pass->eval, pass->reading->layouts);
+	pass->batch = seg_batch_begin(pass->program, pass->eval, pass->reading->layouts, pass->until != NULL);
 	while (seg_partitions_next(pass->reading->partitions, &pass->partition))
 		evaluate_partition(pass);
 	hand_out(pass);

@@ -3,7 +3,7 @@
 \set QUIET on
 SET client_min_messages = warning;
 BEGIN;
-SELECT plan(89);
+SELECT plan(90);
 
 CREATE ROLE seg_owner;
 CREATE ROLE seg_staff;
@@ -84,6 +84,7 @@ SELECT is((SELECT count(*) FROM segments.members('germans')), 30::bigint, 'who m
 SELECT bag_eq('SELECT population, segment, members FROM segments.overview',
 	$$VALUES ('customers', 'everyone', 100::bigint), ('customers', 'germans', 30)$$, 'and sees them');
 SELECT throws_ok($$SELECT segments.matching('true', 'customers')$$, '42501', NULL, 'but asks no rules');
+SELECT throws_ok($$SELECT segments.next_changes('true', 'customers')$$, '42501', NULL, 'nor when they change');
 SELECT throws_ok($$SELECT segments.create_segment('s', 'true')$$, '42501', NULL, 'and makes no segments');
 SELECT lives_ok($$SELECT segments.create_population('mine', 'seg_shop.customer')$$, 'but registers what he may read');
 SELECT lives_ok($$SELECT segments.create_segment('first', 'id < 10', 'mine')$$, 'and segments it');
