@@ -113,6 +113,7 @@ create_segment(PG_FUNCTION_ARGS)
 	population = seg_define_again(population);
 	segments = list_make1(seg_segment_get(population->id, name, false));
 	check_rule(population, linitial(segments));
+	seg_depend_segments(population, segments);
 	if (build)
 	{
 		seg_define_build(population, segments, GetCurrentTransactionStartTimestamp());
@@ -225,6 +226,7 @@ alter_segment(PG_FUNCTION_ARGS)
 			seg_define_build(population, affected, GetCurrentTransactionStartTimestamp());
 		else
 			(void) bind(population, affected, &ids);
+		seg_depend_segments(population, affected);
 	}
 	members = count_members_of(&population, name);
 	seg_define_end();
