@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = public, pg_catalog;
 BEGIN;
-SELECT plan(1);
+SELECT plan(103);
 
 CREATE ROLE seg_owner;
 CREATE ROLE seg_analyst;
@@ -172,8 +172,6 @@ SELECT throws('ALTER TABLE adult RENAME age TO years', 'cannot rename column "ag
 SELECT throws('ALTER MATERIALIZED VIEW seen RENAME age TO years', 'cannot rename column "age" of "seen" because segments use it', 'Segments: "old".');
 SELECT throws('DROP VIEW adult', 'cannot drop view seg_shop.adult because segments use it', 'Segments: "old". Definitions: population "adults".');
 SELECT throws('DROP MATERIALIZED VIEW seen', 'cannot drop materialized view seg_shop.seen because segments use it', 'Segments: "old". Definitions: population "seen".');
-SELECT throws('DROP TABLE person CASCADE', 'cannot drop materialized view seg_shop.seen because segments use it', 'Segments: "old". Definitions: population "seen".')
-	WHERE false;
 SELECT throws_ok('ALTER TABLE person ALTER age TYPE bigint', '0A000', NULL, 'what a view reads cannot be retyped anyway');
 SELECT throws_ok('CREATE OR REPLACE VIEW adult AS SELECT id, age AS years, name FROM person', '42P16', NULL, 'nor can a view be replaced by another');
 SELECT lives_ok('CREATE OR REPLACE VIEW adult AS SELECT id, age, name, 1 AS more FROM person', 'columns more');
@@ -268,17 +266,13 @@ SELECT is((SELECT count(*) FROM triggers() WHERE n = 4), 8::bigint, 'are attache
 ALTER TABLE event DETACH PARTITION event_2024;
 SELECT bag_eq('SELECT * FROM triggers()', $$VALUES ('actor', 4::bigint), ('event', 4), ('event_2023', 4), ('event_2025', 4), ('event_2025_all', 4)$$,
 	'and detached');
-CREATE INDEX ON event (member);
-CREATE INDEX event_2023_member ON event_2023 (member);
 SELECT lives_ok('DROP TABLE event_2023', 'or dropped');
 SELECT throws('ALTER TABLE event RENAME member TO m', 'cannot rename column "member" of "event" because a population needs it',
 	'Definitions: source "events" of population "actors".');
-CREATE TABLE event_old (LIKE event);
+CREATE TABLE event_old PARTITION OF event FOR VALUES FROM ('2000-01-01') TO ('2001-01-01');
 CREATE INDEX event_old_member ON event_old (member);
 CREATE INDEX event_member ON ONLY event (member);
-ALTER TABLE event ATTACH PARTITION event_old FOR VALUES FROM ('2000-01-01') TO ('2001-01-01');
-SELECT lives_ok('CREATE INDEX event_all_member ON event_2025 (member); ALTER INDEX event_member ATTACH PARTITION event_old_member', 'indexes have partitions, too');
-SELECT lives_ok('CREATE SCHEMA AUTHORIZATION seg_owner', 'a schema') WHERE false;
+SELECT lives_ok('ALTER INDEX event_member ATTACH PARTITION event_old_member', 'indexes have partitions, too');
 RESET ROLE;
 SELECT lives_ok('CREATE SCHEMA seg_parts CREATE TABLE event_1999 PARTITION OF seg_shop.event FOR VALUES FROM (''1999-01-01'') TO (''2000-01-01'')', 'a partition that comes with its schema');
 SELECT is((SELECT n FROM triggers() WHERE relation = 'seg_parts.event_1999'), 4::bigint, 'has triggers');
