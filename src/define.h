@@ -111,8 +111,8 @@ extern char *seg_key_condition(const SegPopulation *population);
 
 /*
  * define_dependency.c: notes which columns a definition needs as they are, for guard.c to keep
- * them so.  Of the segments (SegSegment *) and the attribute what was noted before is
- * forgotten, of the others nothing was.
+ * them so.  columns: names in the population's relation.  Of the segments (SegSegment *) what was
+ * noted before is forgotten.
  */
 extern void seg_depend_population(const SegPopulation *population);
 extern void seg_depend_source(const SegPopulation *population, const char *source);

@@ -215,13 +215,15 @@ follow_named(const RangeVar *parent, const RangeVar *child)
 static void
 follow_command(const AlterTableStmt *stmt, List *changed)
 {
-	List	   *retyped = NIL;
+	List	   *rewritten = NIL;
 	ListCell   *lc;
 
 	foreach(lc, stmt->cmds)
 	{
 		const AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
 
+		if (seg_rewrites_column(cmd->subtype))
+			rewritten = lappend(rewritten, cmd->name);
 		switch (cmd->subtype)
 		{
 			case AT_AttachPartition:
@@ -235,21 +237,18 @@ follow_command(const AlterTableStmt *stmt, List *changed)
 			case AT_DropInherit:
 				follow_named(castNode(RangeVar, cmd->def), stmt->relation);
 				break;
-			case AT_AlterColumnType:
-				retyped = lappend(retyped, cmd->name);
-				break;
 			default:
 				break;
 		}
 	}
 
 	/* the type is the same, but perhaps not its length, the collation or the values */
-	if (retyped != NIL && changed != NIL)
+	if (rewritten != NIL && changed != NIL)
 	{
 		foreach(lc, seg_query_oids("SELECT DISTINCT d.relation::pg_catalog.oid FROM segments.dependency d"
 							   " JOIN segments.registered r USING (relation)"
 							   " WHERE d.relation = ANY ($1) AND d.\"column\" = ANY ($2::pg_catalog.name[])"
-							   " AND r.maintenance <> 'scheduled'", changed, retyped, false))
+							   " AND r.maintenance <> 'scheduled'", changed, rewritten, false))
 			seg_track_whole(lfirst_oid(lc), lfirst_oid(lc));
 	}
 }
@@ -264,7 +263,18 @@ event_of(FunctionCallInfo fcinfo, const char *function)
 	return (EventTriggerData *) fcinfo->context;
 }
 
-/* The relations that a command changed or made; is_new: only those made, with a parent. */
+/* A table that is made by itself, perhaps a temporary one, concerns nobody. */
+static bool
+is_harmless(const Node *parsetree)
+{
+	if (IsA(parsetree, CreateStmt))
+		return ((const CreateStmt *) parsetree)->inhRelations == NIL;
+	if (IsA(parsetree, CreateForeignTableStmt))
+		return ((const CreateForeignTableStmt *) parsetree)->base.inhRelations == NIL;
+	return false;
+}
+
+/* The relations that a command changed or made. */
 #define COMMANDS \
 	" FROM pg_catalog.pg_event_trigger_ddl_commands() c" \
 	" WHERE c.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
@@ -278,6 +288,9 @@ watch_ddl(PG_FUNCTION_ARGS)
 	EventTriggerData *event = event_of(fcinfo, "watch_ddl");
 	List	   *changed;
 	ListCell   *lc;
+
+	if (is_harmless(event->parsetree))
+		return (Datum) 0;
 
 	/* DETACH PARTITION CONCURRENTLY leaves none */
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -315,6 +328,17 @@ watch_ddl(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* Was a registered relation or a column of one dropped, or a table that had a parent? */
+static bool
+drop_concerns_us(void)
+{
+	return seg_query("SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() o"
+					 " WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
+					 " AND (EXISTS (SELECT FROM segments.registered r WHERE r.relation = o.objid)"
+					 " OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = o.objid)) LIMIT 1",
+					 NIL, NIL, true).n > 0;
+}
+
 /*
  * watch_drop()
  */
@@ -324,7 +348,7 @@ watch_drop(PG_FUNCTION_ARGS)
 	List	   *changed;
 
 	(void) event_of(fcinfo, "watch_drop");
-	if (!ActiveSnapshotSet() || nothing_is_registered())
+	if (!ActiveSnapshotSet() || nothing_is_registered() || !drop_concerns_us())
 		return (Datum) 0;
 	check_relations();
 	changed = seg_query_oids("SELECT DISTINCT r.relation::pg_catalog.oid"
