@@ -292,13 +292,19 @@ take_off(Oid relid)
 	}
 }
 
-/* In the order of their OIDs, so that two who do this do not wait for each other. */
+/*
+ * Who takes triggers off waits for whoever is about to rely on them, and the other way round; writers
+ * go on meanwhile.  In the order of their OIDs, so that two who do this do not wait for each other.
+ */
 static void
 adjust(List *relids)
 {
-	List	   *needed = needing(relids);
+	List	   *needed;
 	ListCell   *lc;
 
+	foreach(lc, relids)
+		LockRelationOid(lfirst_oid(lc), ShareUpdateExclusiveLock);
+	needed = needing(relids);
 	foreach(lc, relids)
 	{
 		Oid			relid = lfirst_oid(lc);
