@@ -1,17 +1,19 @@
 -- Populations and what hangs on them.
 
 CREATE FUNCTION segments.create_population(
-	name text, relation regclass, key name DEFAULT NULL, time_zone text DEFAULT 'UTC')
+	name text, relation regclass, key name DEFAULT NULL, time_zone text DEFAULT 'UTC',
+	maintenance text DEFAULT NULL)
 	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'create_population';
-COMMENT ON FUNCTION segments.create_population(text, regclass, name, text) IS
-	'register a table whose rows are to be segmented; key: column that tells them apart, the primary key unless given';
+COMMENT ON FUNCTION segments.create_population(text, regclass, name, text, text) IS
+	'register a table whose rows are to be segmented; key: column that tells them apart, the primary key unless given; maintenance: immediate where the table can have triggers, else scheduled, unless given';
 
 CREATE FUNCTION segments.alter_population(
-	name text, new_name text DEFAULT NULL, time_zone text DEFAULT NULL, owner regrole DEFAULT NULL)
+	name text, new_name text DEFAULT NULL, time_zone text DEFAULT NULL, owner regrole DEFAULT NULL,
+	maintenance text DEFAULT NULL)
 	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'alter_population';
-COMMENT ON FUNCTION segments.alter_population(text, text, text, regrole) IS
+COMMENT ON FUNCTION segments.alter_population(text, text, text, regrole, text) IS
 	'change what is given; a new time zone counts from the next refresh';
 
 CREATE FUNCTION segments.drop_population(name text, cascade boolean DEFAULT false)

@@ -62,6 +62,13 @@ BufFileReadMaybeEOF(BufFile *file, void *ptr, size_t size, bool eofOK)
 #define seg_guc_malloc(size)	guc_malloc(LOG, size)
 #endif
 
+/* Does ALTER TABLE write a column anew?  A generated one can get another expression from 17 on. */
+#if PG_VERSION_NUM >= 170000
+#define seg_rewrites_column(subtype)	((subtype) == AT_AlterColumnType || (subtype) == AT_SetExpression)
+#else
+#define seg_rewrites_column(subtype)	((subtype) == AT_AlterColumnType)
+#endif
+
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn		pg_attribute_noreturn()
 #endif

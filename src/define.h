@@ -125,6 +125,17 @@ extern SegRule *seg_source_rule(const char *source);
 extern char *seg_key_condition(const SegPopulation *population);
 
 /*
+ * define_dependency.c: notes which columns a definition needs as they are, for guard.c to keep
+ * them so.  columns: names in the population's relation.  Of the segments (SegSegment *) what was
+ * noted before is forgotten.
+ */
+extern void seg_depend_population(const SegPopulation *population);
+extern void seg_depend_source(const SegPopulation *population, const char *source);
+extern void seg_depend_lookup(const SegPopulation *population, const SegLookup *lookup);
+extern void seg_depend_attribute(const SegPopulation *population, const char *attribute, List *columns);
+extern void seg_depend_segments(const SegPopulation *population, List *segments);
+
+/*
  * define_view.c: the view of a segment, where the population has a schema for them; else
  * nothing happens.  With the rights of the current user.
  */

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
@@ -125,6 +126,28 @@ deparse(const SegPopulation *population, Relation rel, Node *expr)
 	return text;
 }
 
+/* The columns that the expression reads: all of them, where it reads the row as a whole. */
+static List *
+columns_read(Relation rel, Node *expr)
+{
+	Bitmapset  *attnums = NULL;
+	List	   *names = NIL;
+	TupleDesc	tupdesc = RelationGetDescr(rel);
+	bool		all;
+
+	pull_varattnos(expr, 1, &attnums);
+	all = bms_is_member(0 - FirstLowInvalidHeapAttributeNumber, attnums);
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		const FormData_pg_attribute *attribute = TupleDescAttr(tupdesc, i);
+
+		if (!attribute->attisdropped &&
+			(all || bms_is_member(attribute->attnum - FirstLowInvalidHeapAttributeNumber, attnums)))
+			names = lappend(names, pstrdup(NameStr(attribute->attname)));
+	}
+	return names;
+}
+
 /*
  * add_attribute(population, name, expression)
  */
@@ -137,6 +160,7 @@ add_attribute(PG_FUNCTION_ARGS)
 	ErrorContextCallback callback;
 	Relation	rel;
 	Node	   *expr;
+	List	   *columns;
 	Oid			collation;
 	SegParam	params[6];
 
@@ -159,10 +183,12 @@ add_attribute(PG_FUNCTION_ARGS)
 	params[3] = seg_param_oid(REGTYPEOID, exprType(expr));
 	params[4] = seg_param_int4(exprTypmod(expr));
 	params[5] = seg_param_text(OidIsValid(collation) ? seg_sql_collation(collation, true) : NULL);
+	columns = columns_read(rel, expr);
 	relation_close(rel, NoLock);
 	(void) seg_define_write("INSERT INTO segments.attribute"
 							" (population, name, expression, type, typmod, \"collation\")"
 							" VALUES ($1, $2, $3, $4, $5, $6)", 6, params);
+	seg_depend_attribute(seg_define_again(population), name, columns);
 	seg_define_end();
 	PG_RETURN_VOID();
 }

@@ -20,6 +20,7 @@
 #include "define.h"
 #include "nearest.h"
 #include "rule_info.h"
+#include "trigger.h"
 
 PG_FUNCTION_INFO_V1(drop_source);
 PG_FUNCTION_INFO_V1(drop_lookup);
@@ -199,12 +200,17 @@ describe_others(const Doomed *doomed, const char *asked_for)
 	return out.data;
 }
 
+/* kind: also the name of its table, and of its column in segments.dependency. */
 static void
-delete_by_id(const char *sql, int32 id)
+delete_definition(const SegPopulation *population, const char *kind, int32 id)
 {
-	SegParam	param = seg_param_int4(id);
+	SegParam	params[2];
 
-	(void) seg_define_write(sql, 1, &param);
+	params[0] = seg_param_int4(id);
+	params[1] = seg_param_int4(population->id);
+	(void) seg_define_write(psprintf("DELETE FROM segments.dependency WHERE %s = $1 AND population = $2", kind),
+							2, params);
+	(void) seg_define_write(psprintf("DELETE FROM segments.%s WHERE id = $1", kind), 1, params);
 }
 
 static void
@@ -217,17 +223,21 @@ delete_doomed(const Doomed *doomed)
 	foreach(lc, doomed->segments)
 	{
 		SegSegment *segment = lfirst(lc);
+		SegParam	id;
 
 		seg_view_drop(population, segment->name);
-		delete_by_id("DELETE FROM segments.membership WHERE segment = $1", segment->id);
-		delete_by_id("DELETE FROM segments.segment WHERE id = $1", segment->id);
+		id = seg_param_int4(segment->id);
+		(void) seg_define_write("DELETE FROM segments.membership WHERE segment = $1", 1, &id);
+		delete_definition(population, "segment", segment->id);
 	}
 	for (i = -1; (i = bms_next_member(doomed->attributes, i)) >= 0;)
-		delete_by_id("DELETE FROM segments.attribute WHERE id = $1", population->attributes[i].id);
+		delete_definition(population, "attribute", population->attributes[i].id);
 	for (i = -1; (i = bms_next_member(doomed->lookups, i)) >= 0;)
-		delete_by_id("DELETE FROM segments.lookup WHERE id = $1", population->lookups[i].id);
+		delete_definition(population, "lookup", population->lookups[i].id);
 	for (i = -1; (i = bms_next_member(doomed->sources, i)) >= 0;)
-		delete_by_id("DELETE FROM segments.source WHERE id = $1", population->sources[i].id);
+		delete_definition(population, "source", population->sources[i].id);
+	if (doomed->sources != NULL || doomed->lookups != NULL)
+		seg_triggers_sync(population);
 }
 
 /* asked_for: what the caller wants to drop, as describe_others puts it; it is in doomed already. */

@@ -26,6 +26,7 @@
 #include "define.h"
 #include "nearest.h"
 #include "now.h"
+#include "trigger.h"
 
 /* Dense: this many numbers for each key and these on top may lie unused. */
 #define SPAN_PER_KEY	64
@@ -139,15 +140,31 @@ check_population_is_new(const char *name)
 	seg_scan_end(&scan);
 }
 
+/* What a word for maintenance means; NULL is what the relation can have. */
+static SegMaintenance
+parse_maintenance(const char *word, Oid relid)
+{
+	SegMaintenance maintenance;
+
+	if (word == NULL)
+		return seg_triggers_possible(relid) ? SEG_IMMEDIATE : SEG_SCHEDULED;
+	if (!seg_maintenance_of(word, &maintenance))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("maintenance cannot be \"%s\"", word),
+				 errhint("It is 'immediate', 'queued' or 'scheduled'.")));
+	return maintenance;
+}
+
 /*
- * create_population(name, relation, key, time_zone)
+ * create_population(name, relation, key, time_zone, maintenance)
  */
 Datum
 create_population(PG_FUNCTION_ARGS)
 {
 	SegPopulation population = {0};
 	SegPopulation *made;
-	SegParam	params[7];
+	SegParam	params[8];
 	SegParam	id;
 
 	population.name = seg_arg_required_text(fcinfo, 0, "name");
@@ -165,7 +182,9 @@ create_population(PG_FUNCTION_ARGS)
 	check_population_is_new(population.name);
 	LockRelationOid(population.relid, AccessShareLock);
 	seg_check_relation(population.relid);
+	population.maintenance = parse_maintenance(seg_arg_text(fcinfo, 4), population.relid);
 	check_key(&population);
+	seg_triggers_check(&population, population.relid);
 
 	params[0] = seg_param_text(population.name);
 	params[1] = seg_param_oid(REGCLASSOID, population.relid);
@@ -174,22 +193,71 @@ create_population(PG_FUNCTION_ARGS)
 	params[4] = seg_param_bool(population.dictionary);
 	params[5] = seg_param_oid(REGROLEOID, population.owner);
 	params[6] = seg_param_text(population.time_zone);
+	params[7] = seg_param_text(seg_maintenance_word(population.maintenance));
 	id = seg_param_int4(seg_define_write("INSERT INTO segments.population"
-										 " (name, relation, key, key_type, dictionary, owner, time_zone)"
-										 " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id",
-										 7, params));
+										 " (name, relation, key, key_type, dictionary, owner, time_zone,"
+										 " maintenance)"
+										 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
+										 8, params));
 	(void) seg_define_write("INSERT INTO segments.segment (population, name, rule, kind, description)"
 							" VALUES ($1, '" SEG_EVERYONE "', 'true', 'everyone', 'the whole population')",
 							1, &id);
 	population.id = DatumGetInt32(id.value);
 	made = seg_define_again(&population);
+	seg_depend_population(made);
+	seg_triggers_sync(made);
+
+	/* whoever wrote before we could put triggers there is finished now, and seen */
+	made = seg_define_again(made);
 	seg_define_build(made, NIL, seg_now_latest(), SEG_BY_RULE);
 	seg_define_end();
 	PG_RETURN_VOID();
 }
 
+/* Nobody noticed what happened while there were no triggers. */
+static void
+catch_up(const SegPopulation *population)
+{
+	List	   *active = NIL;
+	ListCell   *lc;
+
+	foreach(lc, seg_segments_of_population(population->id))
+	{
+		SegSegment *segment = lfirst(lc);
+
+		if (segment->active && !segment->everyone)
+			active = lappend(active, segment);
+	}
+	seg_define_refresh(population, active, seg_now_latest());
+}
+
+static SegPopulation *
+set_maintenance(const SegPopulation *population, SegMaintenance maintenance)
+{
+	SegPopulation *altered;
+	SegParam	params[2];
+
+	params[0] = seg_param_int4(population->id);
+	params[1] = seg_param_text(seg_maintenance_word(maintenance));
+	if (population->maintenance != SEG_SCHEDULED && maintenance == SEG_SCHEDULED)
+	{
+		seg_define_settle(population);
+		(void) seg_define_write("DELETE FROM segments.due WHERE population = $1", 1, params);
+	}
+	(void) seg_define_write("UPDATE segments.population SET maintenance = $2 WHERE id = $1", 2, params);
+	altered = seg_define_again(population);
+	seg_triggers_check(altered, InvalidOid);
+	seg_triggers_sync(altered);
+	if (population->maintenance == SEG_SCHEDULED && maintenance != SEG_SCHEDULED)
+	{
+		altered = seg_define_again(altered);
+		catch_up(altered);
+	}
+	return seg_define_again(altered);
+}
+
 /*
- * alter_population(name, new_name, time_zone, owner)
+ * alter_population(name, new_name, time_zone, owner, maintenance)
  *		What is null stays as it is.
  */
 Datum
@@ -197,7 +265,9 @@ alter_population(PG_FUNCTION_ARGS)
 {
 	char	   *new_name = seg_arg_text(fcinfo, 1);
 	char	   *time_zone = seg_arg_text(fcinfo, 2);
+	char	   *maintenance = seg_arg_text(fcinfo, 4);
 	SegPopulation *population;
+	SegPopulation *altered;
 	SegParam	params[4];
 
 	LockRelationOid(seg_catalog_relation("population"), ShareUpdateExclusiveLock);
@@ -222,11 +292,16 @@ alter_population(PG_FUNCTION_ARGS)
 	params[3] = seg_param_oid(REGROLEOID, population->owner);
 	(void) seg_define_write("UPDATE segments.population SET name = coalesce($2, name),"
 							" time_zone = coalesce($3, time_zone), owner = $4 WHERE id = $1", 4, params);
+	altered = seg_define_again(population);
+	if (maintenance != NULL)
+		altered = set_maintenance(altered, parse_maintenance(maintenance, altered->relid));
+	if (!PG_ARGISNULL(3))
+		seg_triggers_check(altered, InvalidOid);
 	if (new_name != NULL)
 	{
 		/* they mention the population by name */
 		seg_views_drop(population);
-		seg_views_create(seg_define_again(population));
+		seg_views_create(altered);
 	}
 	seg_define_end();
 	PG_RETURN_VOID();
@@ -240,6 +315,7 @@ drop_population(PG_FUNCTION_ARGS)
 {
 	static const char *const delete_from[] = {
 		"DELETE FROM segments.membership WHERE population = $1",
+		"DELETE FROM segments.dependency WHERE population = $1",
 		"DELETE FROM segments.dictionary WHERE population = $1",
 		"DELETE FROM segments.segment WHERE population = $1",
 		"DELETE FROM segments.attribute WHERE population = $1",
@@ -269,6 +345,7 @@ drop_population(PG_FUNCTION_ARGS)
 	seg_views_drop(population);
 	for (Size i = 0; i < lengthof(delete_from); i++)
 		(void) seg_define_write(delete_from[i], 1, &id);
+	seg_triggers_sync(population);
 	seg_define_end();
 	PG_RETURN_VOID();
 }

@@ -109,6 +109,7 @@ create_segment(PG_FUNCTION_ARGS)
 	population = seg_define_again(population);
 	segments = list_make1(seg_segment_get(population->id, name, false));
 	check_rule(population, linitial(segments));
+	seg_depend_segments(population, segments);
 	if (build)
 	{
 		seg_define_build(population, segments, seg_now_latest(), SEG_BY_RULE);
@@ -226,6 +227,7 @@ alter_segment(PG_FUNCTION_ARGS)
 			seg_define_build(population, affected, seg_now_latest(), SEG_BY_RULE);
 		else
 			(void) bind(population, affected, &ids);
+		seg_depend_segments(population, affected);
 	}
 	members = count_members_of(&population, name);
 	seg_define_end();

@@ -15,6 +15,7 @@
 
 #include "define.h"
 #include "nearest.h"
+#include "trigger.h"
 
 PG_FUNCTION_INFO_V1(add_source);
 PG_FUNCTION_INFO_V1(add_lookup);
@@ -197,7 +198,6 @@ add_source(PG_FUNCTION_ARGS)
 {
 	SegPopulation *population = seg_define_begin(seg_arg_text(fcinfo, 0));
 	SegSource	source = {0};
-	const SegRule *probe;
 	SegParam	params[8];
 
 	source.name = seg_arg_required_text(fcinfo, 1, "name");
@@ -223,6 +223,7 @@ add_source(PG_FUNCTION_ARGS)
 		check_moment(source.relid, source.at);
 		seg_check_select(source.relid, source.at, population->owner);
 	}
+	seg_triggers_check(population, source.relid);
 
 	params[0] = seg_param_int4(population->id);
 	params[1] = seg_param_text(source.name);
@@ -236,8 +237,8 @@ add_source(PG_FUNCTION_ARGS)
 							" (population, name, relation, key, at, parent, parent_key, filter)"
 							" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", 8, params);
 	population = seg_define_again(population);
-	probe = seg_source_rule(source.name);
-	(void) seg_define_bind(population, 1, &probe, NULL);
+	seg_depend_source(population, source.name);
+	seg_triggers_sync(population);
 	seg_define_end();
 	PG_RETURN_VOID();
 }
@@ -335,6 +336,7 @@ add_lookup(PG_FUNCTION_ARGS)
 	seg_check_select(of_relid, lookup.key, population->owner);
 	seg_check_select(lookup.relid, lookup.references, population->owner);
 	check_unique(population, &lookup);
+	seg_triggers_check(population, lookup.relid);
 
 	params[0] = seg_param_int4(population->id);
 	params[1] = seg_param_text(lookup.name);
@@ -343,9 +345,11 @@ add_lookup(PG_FUNCTION_ARGS)
 	params[4] = seg_param_name(lookup.references);
 	params[5] = seg_param_id(lookup.of == SEG_LOOKUP_OF_SOURCE ? population->sources[lookup.of_index].id : 0);
 	params[6] = seg_param_id(lookup.of == SEG_LOOKUP_OF_LOOKUP ? population->lookups[lookup.of_index].id : 0);
-	(void) seg_define_write("INSERT INTO segments.lookup"
-							" (population, name, relation, key, \"references\", of_source, of_lookup)"
-							" VALUES ($1, $2, $3, $4, $5, $6, $7)", 7, params);
+	lookup.id = seg_define_write("INSERT INTO segments.lookup"
+								 " (population, name, relation, key, \"references\", of_source, of_lookup)"
+								 " VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id", 7, params);
+	seg_depend_lookup(population, &lookup);
+	seg_triggers_sync(seg_define_again(population));
 	seg_define_end();
 	PG_RETURN_VOID();
 }

@@ -180,4 +180,20 @@ extern void seg_user_become_extension(SegUser *user);
 extern void seg_user_become_owner(SegUser *user, const SegPopulation *population);
 extern void seg_user_restore(const SegUser *user);
 
+/* registry_query.c */
+
+typedef struct SegRows
+{
+	uint64		n;
+	char	 ***values;			/* as texts, row by row; NULL for null */
+} SegRows;
+
+/*
+ * A query with the extension's rights.  Its parameters are the relations, an oid[], and the texts, a
+ * text[]; NIL if it has none (only the last ones).  active_snapshot: it sees what the active snapshot
+ * sees, else also what this command has done.  The second one is for a column of OIDs.
+ */
+extern SegRows seg_query(const char *sql, List *relids, List *texts, bool active_snapshot);
+extern List *seg_query_oids(const char *sql, List *relids, List *texts, bool active_snapshot);
+
 #endif							/* SEG_REGISTRY_H */

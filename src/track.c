@@ -16,7 +16,11 @@
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "executor/executor.h"
@@ -272,6 +276,74 @@ track_use(SegUse *use, TriggerData *trigger)
 		seg_use_members(use, touched.keys, touched.nkeys);
 	PopActiveSnapshot();
 	settle(ruleset, members, touched.rules);
+}
+
+/* Tables as a whole. */
+
+/* The keys in all rows of a table and its own parts, as they are now. */
+static void
+add_all_rows(Touched *t, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, AccessShareLock, NULL))
+	{
+		Relation	rel = table_open(lfirst_oid(lc), NoLock);
+		TableScanDesc scan;
+		TupleTableSlot *slot;
+
+		if (RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
+		{
+			t->use->ruleset = NULL;
+			(void) seg_use_prepare(t->use, rel);
+			slot = table_slot_create(rel, NULL);
+			scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
+			while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+			{
+				CHECK_FOR_INTERRUPTS();
+				add_key(t, slot);
+			}
+			table_endscan(scan);
+			ExecDropSingleTupleTableSlot(slot);
+		}
+		table_close(rel, NoLock);
+	}
+}
+
+static void
+doubt_whole(SegUse *use, Relation root, Oid partition)
+{
+	SegRuleset *ruleset = seg_use_prepare(use, root);
+	Touched		touched = {.use = use,.reads = &ruleset->reads[use->object],.tupdesc = RelationGetDescr(root)};
+	SegMemberSet *members;
+
+	get_typlenbyval(TupleDescAttr(touched.tupdesc, use->key - 1)->atttypid, &touched.len, &touched.byval);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (OidIsValid(partition))
+	{
+		add_all_rows(&touched, partition);
+		members = seg_use_members(use, touched.keys, touched.nkeys);
+	}
+	else
+		members = everybody(ruleset);
+	PopActiveSnapshot();
+	seg_settle_doubt(ruleset->population->id, members);
+}
+
+void
+seg_track_whole(Oid root, Oid partition)
+{
+	Relation	rel = table_open(root, AccessShareLock);
+	int			n;
+	SegUse	   *shared = seg_uses_of(rel, &n);
+	SegUse	   *uses = palloc(sizeof(SegUse) * Max(n, 1));
+
+	/* what is prepared for the partition is not for those who come later */
+	memcpy(uses, shared, sizeof(SegUse) * n);
+	for (int i = 0; i < n; i++)
+		doubt_whole(&uses[i], rel, partition);
+	table_close(rel, NoLock);
 }
 
 /*

@@ -12,9 +12,10 @@
 #include "compat.h"
 
 /*
- * Everybody who has rows in a table, a part of a relation that is registered, is in doubt: the
- * part comes or goes as a whole.
+ * Everybody with rows in this partition of a registered relation is in doubt; a relation is a
+ * partition of itself, and one that was taken off counts still.  InvalidOid: one whose rows
+ * are gone, so everybody.
  */
-extern void seg_track_whole(Oid root, Oid part);
+extern void seg_track_whole(Oid root, Oid partition);
 
 #endif							/* SEG_TRACK_H */

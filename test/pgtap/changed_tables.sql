@@ -1,9 +1,11 @@
--- Tables that change after they were registered: an error says what is amiss,
--- nothing is misread.
+-- Tables that change after they were registered, while nothing keeps them from it: an error
+-- says what is amiss, nothing is misread.
 \set QUIET on
 SET client_min_messages = warning;
 BEGIN;
 SELECT plan(19);
+ALTER EVENT TRIGGER segments_ddl DISABLE;
+ALTER EVENT TRIGGER segments_drop DISABLE;
 CREATE SCHEMA altered;
 SET search_path = altered, public;
 CREATE TABLE person (id int PRIMARY KEY, score int, pin char(4), seen timestamp);

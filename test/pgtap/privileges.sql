@@ -3,7 +3,7 @@
 \set QUIET on
 SET client_min_messages = warning;
 BEGIN;
-SELECT plan(90);
+SELECT plan(93);
 
 CREATE ROLE seg_owner;
 CREATE ROLE seg_staff;
@@ -37,7 +37,7 @@ SELECT segments.create_segment('all of them', 'true', 'guarded') \gset
 
 -- Nobody writes the tables, not even the owner of a population.
 SELECT throws_ok(format('INSERT INTO segments.%I OVERRIDING SYSTEM VALUE SELECT * FROM segments.%1$I', t), '42501', NULL, 'no INSERT into ' || t)
-FROM unnest('{population,source,lookup,attribute,segment,membership,dictionary}'::text[]) t;
+FROM unnest('{population,source,lookup,attribute,segment,membership,dictionary,dependency}'::text[]) t;
 SELECT throws_ok('DELETE FROM segments.segment', '42501', NULL, 'no DELETE');
 SELECT throws_ok('UPDATE segments.population SET owner = current_user::regrole', '42501', NULL, 'no UPDATE');
 SELECT throws_ok('TRUNCATE segments.membership', '42501', NULL, 'no TRUNCATE');
@@ -45,7 +45,7 @@ SELECT throws_ok('TRUNCATE segments.membership', '42501', NULL, 'no TRUNCATE');
 -- A stranger sees nothing and may nothing.
 SET ROLE seg_stranger;
 SELECT is_empty(format('SELECT FROM segments.%I', t), 'a stranger sees nothing in ' || t)
-FROM unnest('{population,source,lookup,attribute,segment,membership,dictionary,overview}'::text[]) t;
+FROM unnest('{population,source,lookup,attribute,segment,membership,dictionary,dependency,registered,overview}'::text[]) t;
 SELECT throws_ok(statement, '42501', 'permission denied for population "customers"', 'a stranger may not: ' || statement) FROM unnest(ARRAY[
 	$$SELECT segments.members('germans', 'customers')$$,
 	$$SELECT segments.members('no such segment', 'customers')$$,
@@ -86,7 +86,7 @@ SELECT bag_eq('SELECT population, segment, members FROM segments.overview',
 SELECT throws_ok($$SELECT segments.matching('true', 'customers')$$, '42501', NULL, 'but asks no rules');
 SELECT throws_ok($$SELECT segments.next_changes('true', 'customers')$$, '42501', NULL, 'nor when they change');
 SELECT throws_ok($$SELECT segments.create_segment('s', 'true')$$, '42501', NULL, 'and makes no segments');
-SELECT lives_ok($$SELECT segments.create_population('mine', 'seg_shop.customer')$$, 'but registers what he may read');
+SELECT lives_ok($$SELECT segments.create_population('mine', 'seg_shop.customer', maintenance => 'scheduled')$$, 'but registers what he may read');
 SELECT lives_ok($$SELECT segments.create_segment('first', 'id < 10', 'mine')$$, 'and segments it');
 SELECT throws_ok($$SELECT segments.create_segment('spy', 'secret = ''s1''', 'mine')$$, '42501', NULL, 'by what he may read');
 SELECT throws_ok($$SELECT segments.add_source('mine', 'orders', 'seg_shop.orders', 'customer_id')$$, '42501', NULL, 'and nothing else');
@@ -107,7 +107,7 @@ SET ROLE seg_row_reader;
 SELECT is((SELECT count(*) FROM seg_shop.guarded), 3::bigint, 'who sees some rows');
 SELECT throws_ok($$SELECT segments.members('all of them', 'guarded')$$, '42501', NULL, 'does not read segments of all');
 SELECT is_empty('SELECT FROM segments.dictionary', 'nor their keys');
-SELECT lives_ok($$SELECT segments.create_population('mine', 'seg_shop.guarded')$$, 'but may have a population of his own');
+SELECT lives_ok($$SELECT segments.create_population('mine', 'seg_shop.guarded', maintenance => 'scheduled')$$, 'but may have a population of his own');
 SELECT is(segments.count_members('everyone', 'mine'), 3::bigint, 'of what he sees');
 SET ROLE seg_reader;
 SELECT throws_ok($$SELECT segments.members('everyone', 'mine')$$, '42501', NULL, 'which others do not');

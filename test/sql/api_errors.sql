@@ -95,11 +95,15 @@ SELECT segments.create_population('others', 'product');
 SELECT segments.members('everyone');
 SELECT segments.refresh();
 
--- What is gone
+-- What is needed, and what is gone
+DROP TABLE product;
+ALTER TABLE customer DROP COLUMN age;
+SET session_replication_role = replica;
 DROP TABLE product;
 SELECT segments.members('everyone', 'others');
 SELECT segments.drop_population('others');
 ALTER TABLE customer DROP COLUMN age;
+RESET session_replication_role;
 SELECT segments.refresh();
 SELECT segments.drop_population('customers', cascade => true);
 TABLE segments.population;
