@@ -2,6 +2,9 @@
  * check.c
  *		Comparing all that is stored with a full evaluation.
  *
+ * A pass may expect somebody to change sooner than he can, since it looks at many at once.  So
+ * before he is reported he is looked at alone.
+ *
  * Whoever is due is left out: what is stored of him is known to be out of date.  For everybody
  * else the sets and the tail have to say what the rules say at this moment, and the next moment at
  * which a rule may say something else has to be known.
@@ -23,13 +26,19 @@
 #include "now.h"
 #include "pass.h"
 #include "store.h"
+#include "trigger.h"
 
 PG_FUNCTION_INFO_V1(check);
+
+/* Members that are looked at alone, so many together. */
+#define AT_ONCE		256
 
 typedef struct Report
 {
 	ReturnSetInfo *result;
-	const SegRuleset *ruleset;
+	SegRuleset *ruleset;
+	TimestampTz now;
+	SegSetBuilder *suspects;	/* when they have to be evaluated again may not be known */
 } Report;
 
 static void
@@ -56,9 +65,9 @@ put_difference(void *arg, int rule, int64 member, bool holds)
 }
 
 static void
-put_unknown(void *arg, int64 member, TimestampTz until)
+add_suspect(void *arg, int64 member, TimestampTz until)
 {
-	put(arg, NULL, &member, psprintf("has to be evaluated again at %s, which is not known", timestamptz_to_str(until)));
+	seg_set_builder_add(((Report *) arg)->suspects, member);
 }
 
 static void
@@ -77,17 +86,63 @@ static void
 check_members(Report *report, bool current)
 {
 	const SegRuleset *ruleset = report->ruleset;
-	const SegPopulation *population = ruleset->population;
-	SegStoreListener listener = {.differs = put_difference,.unknown = put_unknown,.arg = report};
-	SegStoreTask task = {.population = population,.nsegments = ruleset->nsegments,.segments = ruleset->segments,
-	.listener = &listener};
+	SegStoreListener listener = {.differs = put_difference,.unknown = add_suspect,.arg = report};
+	SegStoreTask task = {.population = ruleset->population,.nsegments = ruleset->nsegments,
+	.segments = ruleset->segments,.listener = &listener,.now = report->now};
 	SegStoreWriter *writer;
 
-	task.now = seg_not_before_settled(population, seg_now());
-	task.except = current ? seg_due_of_all(population->id, task.now) : NULL;
+	task.except = current ? seg_due_of_all(ruleset->population->id, report->now) : NULL;
 	writer = seg_store_begin(&task);
-	(void) seg_pass_run(ruleset->program, task.now, DT_NOEND, NULL, store_members, current ? store_until : NULL, writer);
+	(void) seg_pass_run(ruleset->program, report->now, DT_NOEND, NULL, store_members, current ? store_until : NULL,
+						writer);
 	(void) seg_store_end(writer);
+}
+
+static void
+check_suspects(const Report *report, int n, const int64 *members)
+{
+	SegRuleset *ruleset = report->ruleset;
+	TimestampTz *until = palloc(sizeof(TimestampTz) * n);
+	Bitmapset  *relations = NULL;
+	SegUser		user;
+
+	for (int i = 0; i < ruleset->nsegments; i++)
+		relations = bms_add_members(relations, ruleset->relations[i]);
+	seg_user_become_owner(&user, ruleset->population);
+	seg_live_load(ruleset->live, n, members, relations);
+	for (int m = 0; m < n; m++)
+	{
+		until[m] = DT_NOEND;
+		if (seg_live_member(ruleset->live, members[m], report->now))
+			for (int i = 0; i < ruleset->nsegments; i++)
+				until[m] = Min(until[m], seg_live_until(ruleset->live, i));
+	}
+	seg_user_restore(&user);
+	for (int m = 0; m < n; m++)
+		if (!TIMESTAMP_IS_NOEND(until[m]) && !seg_due_by(ruleset->population->id, members[m], until[m]))
+			put(report, NULL, &members[m],
+				psprintf("has to be evaluated again at %s, which is not known", timestamptz_to_str(until[m])));
+	pfree(until);
+}
+
+static void
+check_all_suspects(const Report *report)
+{
+	int64		members[AT_ONCE];
+	SegSetIter	it;
+	int			n = 0;
+
+	seg_set_iter_init(&it, seg_set_builder_finish(report->suspects));
+	while (seg_set_next(&it, &members[n]))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (++n < AT_ONCE)
+			continue;
+		check_suspects(report, n, members);
+		n = 0;
+	}
+	if (n > 0)
+		check_suspects(report, n, members);
 }
 
 /* Does the number that is stored with a segment count its sets? */
@@ -128,7 +183,12 @@ check(PG_FUNCTION_ARGS)
 	population = seg_population_get(seg_arg_text(fcinfo, 0));
 	seg_check_manage(population);
 	report.ruleset = seg_ruleset_of_snapshot(population->id);
+	report.now = seg_not_before_settled(population, seg_now());
+	report.suspects = seg_set_builder_create();
 	check_members(&report, population->maintenance != SEG_SCHEDULED);
+	check_all_suspects(&report);
+	foreach(lc, seg_triggers_problems(population))
+		put(&report, NULL, NULL, lfirst(lc));
 	foreach(lc, seg_segments_of_population(population->id))
 		check_count(&report, lfirst(lc));
 	return (Datum) 0;

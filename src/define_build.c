@@ -30,6 +30,7 @@
 static void
 add_with_parts(List **relids, Oid relid)
 {
+	seg_check_relation(relid);
 	*relids = list_concat_unique_oid(*relids, find_all_inheritors(relid, NoLock, NULL));
 }
 

@@ -29,7 +29,7 @@ INSERT INTO orders
 SELECT i, 77, 1, 'express', timestamptz '2025-12-31' FROM generate_series(60001, 75000) AS i;
 ANALYZE customers, orders;
 
-SELECT segments.create_population('customers', 'customers');
+SELECT segments.create_population('customers', 'customers', maintenance => 'scheduled');
 SELECT segments.add_source('customers', 'orders', 'orders', 'customer_id', 'placed');
 
 CREATE TABLE wanted (name text PRIMARY KEY, rule segments.segment_rule, query text);

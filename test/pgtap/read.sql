@@ -22,7 +22,7 @@ DECLARE k text;
 BEGIN
 	FOR k IN SELECT kind FROM kind LOOP
 		EXECUTE format('ALTER TABLE %I ADD PRIMARY KEY (id)', k);
-		PERFORM segments.create_population(k, k::regclass);
+		PERFORM segments.create_population(k, k::regclass, maintenance => 'scheduled');
 		PERFORM segments.create_segment('thirds', 'third', k);
 		PERFORM segments.create_segment('rare', 'rare', k);
 		PERFORM segments.create_segment('nobody', 'n < 0', k);
