@@ -10,13 +10,11 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/bitmapset.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
+#include "attempt.h"
 #include "define.h"
 #include "nearest.h"
 #include "rule_info.h"
@@ -70,6 +68,23 @@ program_stands_on(const SegProgram *program, const Doomed *doomed)
 	return false;
 }
 
+/* Does a rule stand on it?  segment: whose it is, or 0. */
+typedef struct Standing
+{
+	const SegRule *rule;
+	int32		segment;
+	const Doomed *doomed;
+	bool		result;
+} Standing;
+
+static void
+find_standing(void *arg)
+{
+	Standing   *s = arg;
+
+	s->result = program_stands_on(seg_define_bind(s->doomed->population, 1, &s->rule, &s->segment), s->doomed);
+}
+
 /*
  * A rule that cannot be bound any more, say because somebody dropped a column, stands on
  * nothing; it must not be in the way of clearing up.
@@ -77,33 +92,9 @@ program_stands_on(const SegProgram *program, const Doomed *doomed)
 static bool
 rule_stands_on(const SegRule *rule, int32 segment, const Doomed *doomed)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool result = false;
+	Standing	standing = {.rule = rule,.segment = segment,.doomed = doomed};
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		result = program_stands_on(seg_define_bind(doomed->population, 1, &rule, &segment), doomed);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES)
-			ReThrowError(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return result;
+	return seg_attempt(find_standing, &standing) == NULL && standing.result;
 }
 
 /* Other sources, lookups: until there are no more of them. */
