@@ -18,6 +18,7 @@
 #include "utils/resowner.h"
 
 #include "define.h"
+#include "feed.h"
 #include "nearest.h"
 #include "rule_info.h"
 
@@ -214,11 +215,15 @@ delete_doomed(const Doomed *doomed)
 	ListCell   *lc;
 	int			i;
 
+	if (doomed->segments != NIL)
+		(void) seg_feed_lock(population->id, true);
 	foreach(lc, doomed->segments)
 	{
 		SegSegment *segment = lfirst(lc);
 
 		seg_view_drop(population, segment->name);
+		delete_by_id("DELETE FROM segments.change WHERE segment = $1", segment->id);
+		delete_by_id("DELETE FROM segments.history WHERE segment = $1", segment->id);
 		delete_by_id("DELETE FROM segments.membership WHERE segment = $1", segment->id);
 		delete_by_id("DELETE FROM segments.segment WHERE id = $1", segment->id);
 	}

@@ -24,6 +24,7 @@
 #include "catalog.h"
 #include "clock.h"
 #include "define.h"
+#include "feed.h"
 #include "nearest.h"
 
 /* Dense: this many numbers for each key and these on top may lie unused. */
@@ -238,6 +239,11 @@ Datum
 drop_population(PG_FUNCTION_ARGS)
 {
 	static const char *const delete_from[] = {
+		"DELETE FROM segments.consumer WHERE population = $1",
+		"DELETE FROM segments.change WHERE population = $1",
+		"DELETE FROM segments.history WHERE population = $1",
+		"DELETE FROM segments.due WHERE population = $1",
+		"DELETE FROM segments.chunk WHERE population = $1",
 		"DELETE FROM segments.membership WHERE population = $1",
 		"DELETE FROM segments.dictionary WHERE population = $1",
 		"DELETE FROM segments.segment WHERE population = $1",
@@ -266,6 +272,7 @@ drop_population(PG_FUNCTION_ARGS)
 				 errdetail("They are: %s.", seg_list_names(names)),
 				 errhint("Use cascade => true to drop them, too.")));
 	seg_views_drop(population);
+	(void) seg_feed_lock(population->id, true);
 	for (Size i = 0; i < lengthof(delete_from); i++)
 		(void) seg_define_write(delete_from[i], 1, &id);
 	seg_define_end();
