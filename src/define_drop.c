@@ -16,6 +16,7 @@
 
 #include "attempt.h"
 #include "define.h"
+#include "lock.h"
 #include "nearest.h"
 #include "rule_info.h"
 #include "trigger.h"
@@ -211,6 +212,8 @@ delete_doomed(const Doomed *doomed)
 	ListCell   *lc;
 	int			i;
 
+	if (doomed->segments != NIL)
+		(void) seg_lock_feed(population->id, true);
 	foreach(lc, doomed->segments)
 	{
 		SegSegment *segment = lfirst(lc);
@@ -218,6 +221,8 @@ delete_doomed(const Doomed *doomed)
 
 		seg_view_drop(population, segment->name);
 		id = seg_param_int4(segment->id);
+		(void) seg_define_write("DELETE FROM segments.change WHERE segment = $1", 1, &id);
+		(void) seg_define_write("DELETE FROM segments.history WHERE segment = $1", 1, &id);
 		(void) seg_define_write("DELETE FROM segments.membership WHERE segment = $1", 1, &id);
 		delete_definition(population, "segment", segment->id);
 	}

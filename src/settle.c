@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "attempt.h"
+#include "feed.h"
 #include "lock.h"
 #include "settle.h"
 #include "store.h"
@@ -101,6 +102,8 @@ record_changes(SegRuleset *ruleset, const Finding *f, SegStateChunk *chunk, SegT
 		if (holds == was)
 			continue;
 		seg_tail_append(writer, f->member, segment, holds, f->now, reason);
+		if (ruleset->segments[i]->notify)
+			seg_feed_notify(ruleset->population, ruleset->segments[i]);
 		changes++;
 	}
 	return changes;
