@@ -34,11 +34,11 @@ add_with_parts(List **relids, Oid relid)
 	*relids = list_concat_unique_oid(*relids, find_all_inheritors(relid, NoLock, NULL));
 }
 
-static void
-lock_writers(const SegPopulation *p)
+/* In order, so that those who lock them do not meet. */
+static List *
+relations_read(const SegPopulation *p)
 {
 	List	   *relids = NIL;
-	ListCell   *lc;
 
 	add_with_parts(&relids, p->relid);
 	for (int i = 0; i < p->nsources; i++)
@@ -46,7 +46,15 @@ lock_writers(const SegPopulation *p)
 	for (int i = 0; i < p->nlookups; i++)
 		add_with_parts(&relids, p->lookups[i].relid);
 	list_sort(relids, list_oid_cmp);
-	foreach(lc, relids)
+	return relids;
+}
+
+static void
+lock_writers(const SegPopulation *population)
+{
+	ListCell   *lc;
+
+	foreach(lc, relations_read(population))
 		LockRelationOid(lfirst_oid(lc), ShareLock);
 }
 
@@ -71,7 +79,7 @@ seg_not_before_settled(const SegPopulation *population, TimestampTz moment)
 static void
 build(const SegPopulation *population, List *segments, TimestampTz as_of, SegReason reason, bool all)
 {
-	int			n = list_length(segments) + 1;
+	int			n = list_length(segments);
 	const SegSegment **built = palloc(sizeof(SegSegment *) * n);
 	const SegRule **rules = palloc(sizeof(SegRule *) * n);
 	int32	   *ids = palloc(sizeof(int32) * n);
@@ -80,7 +88,6 @@ build(const SegPopulation *population, List *segments, TimestampTz as_of, SegRea
 	SegParam	params[2];
 	ListCell   *lc;
 
-	segments = lappend(list_copy(segments), seg_segment_get(population->id, SEG_EVERYONE, false));
 	foreach(lc, segments)
 	{
 		int			i = foreach_current_index(lc);
@@ -89,8 +96,6 @@ build(const SegPopulation *population, List *segments, TimestampTz as_of, SegRea
 		rules[i] = built[i]->rule;
 		ids[i] = built[i]->id;
 	}
-	if (current)
-		lock_writers(population);
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
 	task.now = current ? seg_not_before_settled(population, as_of) : as_of;
@@ -110,16 +115,49 @@ build(const SegPopulation *population, List *segments, TimestampTz as_of, SegRea
 	PopActiveSnapshot();
 }
 
+static List *
+with_everyone(const SegPopulation *population, List *segments)
+{
+	return lappend(list_copy(segments), seg_segment_get(population->id, SEG_EVERYONE, false));
+}
+
 void
 seg_define_build(const SegPopulation *population, List *segments, TimestampTz as_of, SegReason reason)
 {
-	build(population, segments, as_of, reason, false);
+	if (population->maintenance != SEG_SCHEDULED)
+		lock_writers(population);
+	build(population, with_everyone(population, segments), as_of, reason, false);
+}
+
+void
+seg_define_build_unlocked(const SegPopulation *population, SegSegment *segment)
+{
+	build(population, list_make1(segment), seg_now_latest(), SEG_BY_RULE, false);
 }
 
 void
 seg_define_refresh(const SegPopulation *population, List *segments, TimestampTz as_of)
 {
-	build(population, segments, as_of, SEG_BY_DATA, true);
+	if (population->maintenance != SEG_SCHEDULED)
+		lock_writers(population);
+	build(population, with_everyone(population, segments), as_of, SEG_BY_DATA, true);
+}
+
+void
+seg_define_wait_for_writers(const SegPopulation *population)
+{
+	List	   *relids = relations_read(population);
+	List	   *tags = NIL;
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		LOCKTAG    *tag = palloc(sizeof(LOCKTAG));
+
+		SET_LOCKTAG_RELATION(*tag, MyDatabaseId, lfirst_oid(lc));
+		tags = lappend(tags, tag);
+	}
+	WaitForLockersMultiple(tags, ShareLock, false);
 }
 
 void

@@ -96,7 +96,7 @@ collect_segments(SegRuleset *r)
 
 	list_sort(segments, compare_ids);
 	r->segments = palloc(sizeof(SegSegment *) * list_length(segments));
-	r->rules = palloc(sizeof(SegRule *) * list_length(segments));
+	r->rules = palloc(sizeof(SegRule *) * (list_length(segments) + 1));
 	foreach(lc, segments)
 	{
 		SegSegment *segment = lfirst(lc);
@@ -159,15 +159,19 @@ remove_broken(SegRuleset *r, int32 *ids)
 static void
 bind_all(SegRuleset *r)
 {
-	int32	   *ids = palloc(sizeof(int32) * r->nsegments);
+	int32	   *ids = palloc0(sizeof(int32) * (r->nsegments + 1));
 	Binding		binding = {.population = r->population,.rules = r->rules,.ids = ids};
+	const SegRule *building = seg_building_rule(r->population->id);
 
 	for (int i = 0; i < r->nsegments; i++)
 	{
 		ids[i] = r->segments[i]->id;
 		r->rules[i] = r->segments[i]->rule;
 	}
-	binding.n = r->nsegments;
+	r->building = building != NULL;
+	if (r->building)
+		r->rules[r->nsegments] = building;
+	binding.n = r->nsegments + (r->building ? 1 : 0);
 	if (seg_attempt(bind, &binding) != NULL)
 	{
 		remove_broken(r, ids);

@@ -72,8 +72,9 @@ typedef struct SegRuleset
 	int			nsegments;
 	const SegSegment **segments;	/* active and built, everyone among them; by id */
 	const SegRule **rules;		/* theirs */
+	bool		building;		/* a segment is being created while others write; its rule is the last one */
 	const SegProgram *program;	/* rule i is that of segments[i] */
-	Bitmapset  *all;			/* all rules */
+	Bitmapset  *all;			/* all rules of segments */
 	SegReads   *reads;			/* by object */
 	Bitmapset **relations;		/* by rule: relations of the program that it needs, the first among them */
 	SegLive    *live;
