@@ -272,6 +272,23 @@ add_ends(SegBatch *b, SegFrame *frame, const SegExpr *arg, SegUntilVector *out)
 		}
 }
 
+/* An age and a number. */
+static bool
+age_test(SegBatch *b, SegFrame *frame, const SegExpr *birth, SegCompare op, int64 number, SegUntilVector *out)
+{
+	const SegVector *v = seg_batch_vector(b, frame, birth);
+
+	for (int i = 0; i < frame->n; i++)
+	{
+		SegValue	value;
+
+		if (!seg_vector_element(v, i, &value))
+			return false;
+		set_until(out, i, seg_until_age_test(b->eval, &value, op, number));
+	}
+	return true;
+}
+
 /* False where there is no loop for it. */
 static bool
 compare(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegUntilVector *out)
@@ -286,6 +303,8 @@ compare(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegUntilVector *out)
 		other = expr->args[0];
 		op = seg_compare_mirrored(op);
 	}
+	if (a->op == SEG_X_FUNCTION && other->op == SEG_X_CONST && other->constant.tag == SEG_V_INT && stays(b, frame, a))
+		return age_test(b, frame, a->args[0], op, other->constant.v.i, out);
 	if (!stays(b, frame, a) || (other->op != SEG_X_CLOCK && !stays(b, frame, other)))
 		return false;
 	if (a->op == SEG_X_AGGREGATE && a->moves && !other->moves &&
