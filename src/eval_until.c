@@ -19,6 +19,7 @@
 
 #include <math.h>
 
+#include "common/int.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -170,10 +171,13 @@ covers(const SegEval *e, const SegValue *time, TimestampTz *first, TimestampTz *
 	return true;
 }
 
-static double
-microseconds(const Interval *span)
+/* What a duration is compared by; false if it is too long. */
+static bool
+microseconds(const Interval *span, int64 *result)
 {
-	return (double) span->time + ((double) span->month * DAYS_PER_MONTH + span->day) * USECS_PER_DAY;
+	int64		days = (int64) span->month * DAYS_PER_MONTH + span->day;
+
+	return !pg_mul_s64_overflow(days, USECS_PER_DAY, result) && !pg_add_s64_overflow(*result, span->time, result);
 }
 
 /* By how much a is greater than b; false if that cannot be told. */
@@ -181,10 +185,9 @@ static bool
 difference(const SegEval *e, const SegValue *a, const SegValue *b, double *gap)
 {
 	SegValue	result;
-	TimestampTz a_first,
-				a_last,
-				b_first,
-				b_last;
+	int64		x,
+				y,
+				ignore;
 
 	if (seg_value_is_number(a) && seg_value_is_number(b))
 	{
@@ -199,12 +202,13 @@ difference(const SegEval *e, const SegValue *a, const SegValue *b, double *gap)
 	}
 	if (a->tag == SEG_V_DURATION && b->tag == SEG_V_DURATION)
 	{
-		*gap = microseconds(a->v.span) - microseconds(b->v.span);
-		return true;
+		if (!microseconds(a->v.span, &x) || !microseconds(b->v.span, &y))
+			return false;
 	}
-	if (!covers(e, a, &a_first, &a_last) || !covers(e, b, &b_first, &b_last))
+	else if (!covers(e, a, &x, &ignore) || !covers(e, b, &ignore, &y))
 		return false;
-	*gap = (double) a_first - (double) b_last;
+	/* beyond all that can be, the exact distance does not matter */
+	*gap = pg_sub_s64_overflow(x, y, &ignore) ? (double) x - (double) y : (double) ignore;
 	return true;
 }
 
