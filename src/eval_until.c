@@ -313,7 +313,11 @@ compare(SegEval *e, SegCompare op, const SegExpr *a, const SegExpr *b, const Seg
 		return seg_until_aggregate_test(e, a, op, seg_eval_value(e, b), how);
 	if (a->op == SEG_X_FUNCTION && a->detail == SEG_FUNC_AGE && !a->args[0]->moves &&
 		b->op == SEG_X_CONST && b->constant.tag == SEG_V_INT)
-		return seg_until_age_test(e, seg_eval_value(e, a->args[0]), op, b->constant.v.i);
+	{
+		const SegValue *age = seg_eval_value(e, a);
+
+		return age->tag == SEG_V_INT ? seg_until_age_test(age->v.i, seg_until(e, a), op, b->constant.v.i) : DT_NOEND;
+	}
 	drift = seg_until_drift(e, a);
 	if (b->op == SEG_X_CLOCK && drift.rate == 0)
 		return Min(drift.end, seg_until_clock(e, op, seg_eval_value(e, a), b));

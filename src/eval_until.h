@@ -65,7 +65,7 @@ extern TimestampTz seg_until(SegEval *e, const SegExpr *expr);
 extern TimestampTz seg_until_clock(SegEval *e, SegCompare op, const SegValue *value, const SegExpr *clock);
 extern TimestampTz seg_until_span(SegEval *e, const SegExpr *expr, const SegValue *value);
 extern TimestampTz seg_until_age(SegEval *e, const SegValue *value);
-extern TimestampTz seg_until_age_test(SegEval *e, const SegValue *value, SegCompare op, int64 number);
+extern TimestampTz seg_until_age_test(int64 age, TimestampTz birthday, SegCompare op, int64 number);
 extern SegDrift seg_until_clock_word(SegEval *e, const SegExpr *clock);
 extern bool seg_until_unit(const SegNode *period, SegUnit *unit, int64 *shift);
 extern SegTrack *seg_until_track(SegEval *e, const SegExpr *expr);

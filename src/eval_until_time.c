@@ -507,27 +507,21 @@ seg_until_age(SegEval *e, const SegValue *value)
 	}
 }
 
-/* Until when that age compares so with a number: birthdays are a year apart. */
+/* Until when an age compares so with a number: birthdays are a year apart, and this is the next. */
 TimestampTz
-seg_until_age_test(SegEval *e, const SegValue *value, SegCompare op, int64 number)
+seg_until_age_test(int64 age, TimestampTz birthday, SegCompare op, int64 number)
 {
-	static const SegTypeInfo type = {.type = SEG_T_DAY};
-	SegValue	age;
 	int64		years;
-	TimestampTz until;
 
 	if (op == SEG_EQ)
-		return Min(seg_until_age_test(e, value, SEG_GE, number), seg_until_age_test(e, value, SEG_GT, number));
-	seg_value_function(&age, SEG_FUNC_AGE, value, &type, &e->clock);
-	if (age.tag != SEG_V_INT || pg_sub_s64_overflow(number, age.v.i, &years))
+		return Min(seg_until_age_test(age, birthday, SEG_GE, number), seg_until_age_test(age, birthday, SEG_GT, number));
+	if (TIMESTAMP_IS_NOEND(birthday) || pg_sub_s64_overflow(number, age, &years))
 		return DT_NOEND;
 	/* it is never less again than it has been */
 	if (op == SEG_GT || op == SEG_LE)
 		years++;
-	if (years <= 0 || years > MOST_YEARS)
+	if (years <= 0 || years > MOST_YEARS ||
+		pg_add_s64_overflow(birthday, (years - 1) * 365 * USECS_PER_DAY, &birthday))
 		return DT_NOEND;
-	until = seg_until_age(e, value);
-	if (TIMESTAMP_IS_NOEND(until) || pg_add_s64_overflow(until, (years - 1) * 365 * USECS_PER_DAY, &until))
-		return DT_NOEND;
-	return until;
+	return birthday;
 }
