@@ -1,7 +1,7 @@
 -- Until when answers last: cases where a window moves back, and what a pass has to read.
 
 BEGIN;
-SELECT plan(12);
+SELECT plan(14);
 
 CREATE TABLE people (id int PRIMARY KEY, seen timestamptz, born date);
 CREATE TABLE orders (who int, placed timestamptz);
@@ -34,7 +34,11 @@ SELECT is(changes('count(orders within last 90 days) > 1', '2024-03-15 00:00+00'
 	'a count that is above stays until the row leaves that brings it down');
 SELECT is(changes('count(orders within last 90 days) > 2', '2024-03-15 00:00+00'), '2 2024-05-01 12:00:00.000001',
 	'a count that is below stays until rows come');
+SELECT is(changes('count(distinct placed from orders within last 90 days where placed < 2024-04-01) > 1', '2024-03-15 00:00+00'),
+	'2 2024-05-30 12:00:00.000001', 'the first row that leaves can bring it about');
 RESET segments.batch_rows;
+SELECT is(changes('count(distinct placed from orders within last 90 days where placed < 2024-04-01) > 1', '2024-03-15 00:00+00'),
+	'2 2024-05-30 12:00:00.000001', 'the first row that leaves, in batches');
 SELECT is(changes('count(orders within last 90 days) > 2', '2024-03-15 00:00+00'), '2 2024-05-01 12:00:00.000001',
 	'in batches too');
 
