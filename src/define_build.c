@@ -5,7 +5,7 @@
  * Where triggers keep a population current, a build locks out the writers of all tables that the
  * population reads, as CREATE INDEX does, takes its snapshot after the locks, and
  * evaluates for a moment after both: whoever wrote before is in what it reads, and
- * whoever writes after finds the segment.  Locks are taken in one order.
+ * whoever writes after finds the segment.
  *
  * Whatever is built, the segment of everyone is built along with it, so that shares are
  * those of one moment.
@@ -26,6 +26,9 @@
 #include "now.h"
 #include "settle.h"
 #include "store.h"
+
+/* How often the tables are tried for all together. */
+#define LOCK_ROUNDS		100
 
 static void
 add_with_parts(List **relids, Oid relid)
@@ -49,13 +52,50 @@ relations_read(const SegPopulation *p)
 	return relids;
 }
 
+/* Locks the others, too, if nobody is in the way; else none of them, and says who was. */
+static int
+lock_others(Oid *relids, int n, int first)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (i == first || ConditionalLockRelationOid(relids[i], ShareLock))
+			continue;
+		for (int k = 0; k < i; k++)
+			if (k != first)
+				UnlockRelationOid(relids[k], ShareLock);
+		return i;
+	}
+	return -1;
+}
+
+/*
+ * A transaction that writes one of the tables and goes on to another must not meet us half-way.  So
+ * we wait for one table at a time, holding no other; if that does not come to an end, in order.
+ */
 static void
 lock_writers(const SegPopulation *population)
 {
+	List	   *list = relations_read(population);
+	int			n = list_length(list);
+	Oid		   *relids = palloc(sizeof(Oid) * n);
+	int			first = 0;
 	ListCell   *lc;
 
-	foreach(lc, relations_read(population))
-		LockRelationOid(lfirst_oid(lc), ShareLock);
+	foreach(lc, list)
+		relids[foreach_current_index(lc)] = lfirst_oid(lc);
+	for (int round = 0; round < LOCK_ROUNDS; round++)
+	{
+		int			busy;
+
+		LockRelationOid(relids[first], ShareLock);
+		busy = lock_others(relids, n, first);
+		if (busy < 0)
+			return;
+		UnlockRelationOid(relids[first], ShareLock);
+		first = busy;
+	}
+	for (int i = 0; i < n; i++)
+		LockRelationOid(relids[i], ShareLock);
 }
 
 TimestampTz
