@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/inval.h"
@@ -236,16 +237,30 @@ seg_ruleset_latest(int32 population)
 	return r;
 }
 
+/*
+ * A transaction that keeps its snapshot keeps the ruleset, too; so does the worker of a parallel
+ * query.  Its leader can have no newer snapshot than that of the query, but will have one in
+ * the next.
+ */
 SegRuleset *
 seg_ruleset_of_snapshot(int32 population)
 {
+	bool		keep = IsolationUsesXactSnapshot() || IsParallelWorker();
 	SegRuleset *r;
 	MemoryContext caller;
+	ListCell   *lc;
 
-	if (!IsolationUsesXactSnapshot())
+	if (!keep && !IsInParallelMode())
 		return seg_ruleset_latest(population);
+	foreach(lc, retired)
+	{
+		r = lfirst(lc);
+		if (keep && r->of_snapshot && r->population->id == population && r->generation == generation)
+			return r;
+	}
 	caller = MemoryContextSwitchTo(TopTransactionContext);
 	r = build(population);
+	r->of_snapshot = keep;
 	MemoryContextSwitchTo(CacheMemoryContext);
 	retired = lappend(retired, r);
 	MemoryContextSwitchTo(caller);

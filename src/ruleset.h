@@ -69,6 +69,7 @@ typedef struct SegRuleset
 	MemoryContext context;
 	uint64		generation;
 	bool		stale;
+	bool		of_snapshot;	/* made for the snapshot that this transaction keeps */
 	int			nsegments;
 	const SegSegment **segments;	/* active and built, everyone among them; by id */
 	const SegRule **rules;		/* theirs */
