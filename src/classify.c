@@ -145,7 +145,7 @@ collect_postings(const Classifier *c, Size *npostings)
 	*npostings = 0;
 	for (int i = 0; i < c->nentries; i++)
 	{
-		int			n = seg_rule_keys(c->entries[i].segment->rule, keys);
+		int			n = seg_rule_keys(c->entries[i].segment->rule, NULL, keys);
 
 		CHECK_FOR_INTERRUPTS();
 		if (*npostings + n > room)
