@@ -97,6 +97,7 @@ extern SegKeyCounts *seg_key_counts_begin(void);
 extern void seg_key_counts_add(SegKeyCounts *counts, const int64 *keys, int n);
 extern SegFrequencies *seg_key_counts_write(const SegKeyCounts *counts);
 extern double seg_frequency_of(const SegFrequencies *f, int64 key);
+extern SegFrequencies *seg_frequencies_copy(const SegFrequencies *f);
 extern SegFrequencies *seg_frequencies_from_text(const char *text);
 
 /* Those that the index has which a support function is called for; NULL: none. */
@@ -108,11 +109,32 @@ extern const SegFrequencies *seg_frequencies_of_index(FunctionCallInfo fcinfo);
  */
 extern int	seg_rule_keys(const SegRule *rule, const SegFrequencies *f, int64 *keys);
 
+/* How often a condition is expected to hold; 1 if its keys do not tell. */
+extern double seg_condition_mass(const SegNode *node, const SegFrequencies *f);
+
 /* A name without which the value is missing; NULL: none. */
 extern const SegNode *seg_strict_name(const SegNode *node);
 
 /* The source without rows of which a leaf, or its complement, does not hold; NULL: none. */
 extern const SegNode *seg_needed_source(const SegNode *leaf, bool negated);
+
+/* An attribute of a document, or of an object in it. */
+typedef struct SegAttributeName
+{
+	const struct SegAttributeName *object;	/* whose attribute it is; NULL: the document's */
+	const char *key;
+	uint32		len;
+	uint64		path;
+	uint32		number;			/* for whoever visits */
+} SegAttributeName;
+
+/* Visits every attribute, an object before what is in it. */
+typedef void (*SegAttributeVisitor) (void *arg, SegAttributeName *name, const JsonbValue *value);
+extern void seg_document_visit(const JsonbContainer *document, SegAttributeVisitor visit, void *arg);
+
+/* Takes the keys of a value; json is the value, or the element of it that the key is of. */
+typedef void (*SegKeyTaker) (void *arg, SegKeyKind kind, uint64 value, const JsonbValue *json);
+extern void seg_value_keys(const JsonbValue *json, SegKeyTaker take, void *arg);
 
 /* in order, none twice */
 extern int	seg_document_keys(const JsonbContainer *document, int64 **keys);

@@ -630,3 +630,12 @@ seg_rule_keys(const SegRule *rule, const SegFrequencies *frequencies, int64 *key
 	memcpy(keys, f.keys, sizeof(int64) * anchor.n);
 	return anchor.n;
 }
+
+double
+seg_condition_mass(const SegNode *node, const SegFrequencies *frequencies)
+{
+	Filing		f = {.frequencies = frequencies};
+	Anchor		anchor = anchor_of(&f, node, false);
+
+	return anchor.found && !f.overflow ? anchor.mass : 1;
+}

@@ -205,6 +205,18 @@ number_of(const SegFrequencies *f)
 	return n;
 }
 
+static Size
+size_of(const SegFrequencies *f)
+{
+	return sizeof(SegFrequencies) + sizeof(SegFrequency) * number_of(f);
+}
+
+SegFrequencies *
+seg_frequencies_copy(const SegFrequencies *f)
+{
+	return memcpy(palloc(size_of(f)), f, size_of(f));
+}
+
 double
 seg_frequency_of(const SegFrequencies *f, int64 key)
 {
@@ -236,10 +248,10 @@ static SegFrequencies *
 read_text(const char *text)
 {
 	SegFrequencies *f = palloc0(sizeof(SegFrequencies) + sizeof(SegFrequency) * MAX_COMMON);
-	int			size = strlen(text) > pg_b64_enc_len(TEXT_SIZE(MAX_COMMON)) ? -1 :
+	int			size = (int) strlen(text) > pg_b64_enc_len(TEXT_SIZE(MAX_COMMON)) ? -1 :
 		pg_b64_decode(text, strlen(text), (void *) &f->rareness, TEXT_SIZE(MAX_COMMON));
 
-	if (size < TEXT_SIZE(0) || (size - TEXT_SIZE(0)) % sizeof(SegFrequency) != 0)
+	if (size < TEXT_SIZE(0) || (size - TEXT_SIZE(0)) % (int) sizeof(SegFrequency) != 0)
 		return NULL;
 	memcpy(f->n, &(uint16) {(size - TEXT_SIZE(0)) / sizeof(SegFrequency)}, sizeof(f->n));
 	return f;
@@ -275,7 +287,7 @@ fill_parameter(const char *text, void *place)
 	if (text == NULL)
 		return 0;
 	f = seg_frequencies_from_text(text);
-	size = sizeof(SegFrequencies) + sizeof(SegFrequency) * number_of(f);
+	size = size_of(f);
 	if (place != NULL)
 		memcpy(place, f, size);
 	pfree(f);
