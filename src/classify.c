@@ -95,10 +95,10 @@ compare_ids(const void *a, const void *b)
 	return ((const Entry *) a)->id - ((const Entry *) b)->id;
 }
 
+/* segments: what is kept of them is copied. */
 static void
-collect_entries(Classifier *c)
+collect_entries(Classifier *c, List *segments)
 {
-	List	   *segments = seg_segments_of_population(c->population->id);
 	ListCell   *lc;
 
 	c->entries = palloc_extended(sizeof(Entry) * (Size) Max(list_length(segments), 1),
@@ -109,12 +109,7 @@ collect_entries(Classifier *c)
 
 		if (segment->active && !segment->everyone)
 			c->entries[c->nentries++] = (Entry) {segment->id, cstring_to_text(segment->name), segment->rule, NULL};
-		else
-			pfree(segment->rule);
-		pfree(segment->name);
-		pfree(segment);
 	}
-	list_free(segments);
 	qsort(c->entries, c->nentries, sizeof(Entry), compare_ids);
 }
 
@@ -127,10 +122,7 @@ compile_entries(Classifier *c)
 		Entry	   *entry = &c->entries[i];
 
 		CHECK_FOR_INTERRUPTS();
-		if (seg_rules_add(c->rules, entry->rule, c->frequencies))
-			continue;
-		pfree(unconstify(SegRule *, entry->rule));
-		entry->rule = NULL;
+		entry->rule = seg_rules_add(c->rules, entry->rule, c->frequencies);
 	}
 	seg_rules_finish(c->rules);
 }
@@ -141,9 +133,14 @@ build(int32 population, const SegFrequencies *f)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "segments classifier",
 												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext caller = MemoryContextSwitchTo(context);
-	Classifier *c = palloc0(sizeof(Classifier));
+	MemoryContext aside = AllocSetContextCreate(CurrentMemoryContext, "segments definitions",
+												ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(aside);
+	List	   *segments = seg_segments_of_population(population);
+	Classifier *c;
 
+	MemoryContextSwitchTo(context);
+	c = palloc0(sizeof(Classifier));
 	c->context = context;
 	c->generation = generation;
 	c->population = seg_population_bare_by_id(population);
@@ -153,9 +150,10 @@ build(int32 population, const SegFrequencies *f)
 		c->frequencies = seg_frequencies_copy(f);
 	else
 		c->counts = seg_key_counts_begin();
-	collect_entries(c);
+	collect_entries(c, segments);
 	compile_entries(c);
 	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(aside);
 	return c;
 }
 

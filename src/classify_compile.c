@@ -7,7 +7,6 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "utils/fmgrprotos.h"
 #include "utils/memutils.h"
 
 #include "classify_rules.h"
@@ -543,34 +542,64 @@ compile_rule(SegRuleSet *set, SegCompiled *compiled, const SegNode *root, const 
 	return set->steps.n - compiled->first < MAX_STEPS;
 }
 
-bool
+static bool
+has_lazy_slots(const SegRuleSet *set, uint32 first)
+{
+	for (uint32 i = first; i < set->slots.n; i++)
+		if (seg_array_at(&set->slots, SegSlot, i)->kind >= SEG_SLOT_LEAF)
+			return true;
+	return false;
+}
+
+/* Leaves that are asked as they are point into the copy. */
+static void
+move_leaves(SegRuleSet *set, uint32 first, const SegRule *rule, const SegRule *copy)
+{
+	for (uint32 i = first; i < set->slots.n; i++)
+	{
+		SegSlot    *slot = seg_array_at(&set->slots, SegSlot, i);
+
+		if (slot->kind == SEG_SLOT_LEAF)
+			slot->leaf = (const SegNode *) ((const char *) copy + ((const char *) slot->leaf - (const char *) rule));
+	}
+}
+
+static void
+file_rule(SegRuleSet *set, uint32 number, const SegRule *rule, const SegFrequencies *f)
+{
+	int64		keys[SEG_RULE_MAX_KEYS];
+	int			n = seg_rule_keys(rule, f, keys);
+
+	for (int i = 0; i < n; i++)
+		*(SegFiling *) seg_array_add(&set->filings, sizeof(SegFiling)) = (SegFiling) {keys[i], number};
+	add_names(set, seg_rule_root(rule));
+}
+
+const SegRule *
 seg_rules_add(SegRuleSet *set, const SegRule *rule, const SegFrequencies *f)
 {
 	MemoryContext caller = MemoryContextSwitchTo(set->context);
 	uint32		number = set->rules.n;
 	SegCompiled *compiled = seg_array_add(&set->rules, sizeof(SegCompiled));
 	uint32		first_slot = set->slots.n;
-	int64		keys[SEG_RULE_MAX_KEYS];
-	int			nkeys = seg_rule_keys(rule, f, keys);
-	bool		is_needed = false;
+	SegRule    *copy = NULL;
 
-	compiled->first = set->steps.n;
-	for (int i = 0; i < SEG_POSTING_TESTS; i++)
-		compiled->repeated[i] = SEG_NO_STEP;
-	for (int i = 0; i < nkeys; i++)
-		*(SegFiling *) seg_array_add(&set->filings, sizeof(SegFiling)) = (SegFiling) {keys[i], number};
-	add_names(set, seg_rule_root(rule));
+	*compiled = (SegCompiled) {set->steps.n, {SEG_NO_STEP, SEG_NO_STEP}};
+	file_rule(set, number, rule, f);
 	if ((rule->flags & SEG_RULE_SIMPLE) == 0 || !compile_rule(set, compiled, seg_rule_root(rule), f))
 	{
-		for (int i = 0; i < SEG_POSTING_TESTS; i++)
-			compiled->repeated[i] = SEG_NO_STEP;
+		*compiled = (SegCompiled) {compiled->first, {SEG_NO_STEP, SEG_NO_STEP}};
 		set->steps.n = compiled->first;
-		add_step(set, (SegCodeTest) {add_slot(set, SEG_SLOT_RULE, number, NULL), 1, 0}, (Exits) {{SEG_GO_FALSE, SEG_GO_TRUE}, 0});
+		add_step(set, (SegCodeTest) {add_slot(set, SEG_SLOT_RULE, number, NULL), 1, 0},
+				 (Exits) {{SEG_GO_FALSE, SEG_GO_TRUE}, 0});
 	}
-	for (uint32 i = first_slot; i < set->slots.n; i++)
-		is_needed |= seg_array_at(&set->slots, SegSlot, i)->kind >= SEG_SLOT_LEAF;
+	if (has_lazy_slots(set, first_slot))
+	{
+		copy = memcpy(palloc(VARSIZE(rule)), rule, VARSIZE(rule));
+		move_leaves(set, first_slot, rule, copy);
+	}
 	MemoryContextSwitchTo(caller);
-	return is_needed;
+	return copy;
 }
 
 /* When all rules are there. */
@@ -584,8 +613,7 @@ typedef struct NumberedNumber
 static int
 compare_numbers(const void *a, const void *b)
 {
-	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(((const NumberedNumber *) a)->number),
-											 NumericGetDatum(((const NumberedNumber *) b)->number)));
+	return seg_numeric_compare(((const NumberedNumber *) a)->number, ((const NumberedNumber *) b)->number);
 }
 
 static void
@@ -603,12 +631,10 @@ sort_numbers(SegNumberSlot *slot)
 	slot->n = 0;
 	for (uint32 i = 0; i < n; i++)
 	{
-		SegValue	value = {.tag = SEG_V_NUMERIC,.v.n = sorted[i].number};
-
 		if (i == 0 || compare_numbers(&sorted[i - 1], &sorted[i]) != 0)
 		{
 			numbers[slot->n] = sorted[i].number;
-			slot->sizes[slot->n++] = seg_value_double(&value);
+			slot->sizes[slot->n++] = seg_numeric_double(sorted[i].number);
 		}
 		slot->ranks[sorted[i].i] = slot->n - 1;
 	}
@@ -680,6 +706,7 @@ make_postings(SegRuleSet *set)
 		if (entry->count++ == 0)
 			entry->first = i;
 		set->postings[i].rule = filings[i].rule;
+		set->postings[i].first = rule->first;
 		for (int k = 0; k < SEG_POSTING_TESTS; k++)
 			set->postings[i].tests[k] = rule->repeated[k] == SEG_NO_STEP ? (SegCodeTest) {0, 0, 0} :
 				seg_array_at(&set->steps, SegStep, rule->repeated[k])->test;

@@ -11,8 +11,6 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "utils/fmgrprotos.h"
-
 #include "classify_rules.h"
 #include "value.h"
 
@@ -33,12 +31,6 @@ set_code(SegRuleSet *set, uint32 slot, uint32 code)
 
 /* The document. */
 
-static int
-compare_numerics(Numeric a, Numeric b)
-{
-	return DatumGetInt32(DirectFunctionCall2(numeric_cmp, NumericGetDatum(a), NumericGetDatum(b)));
-}
-
 /*
  * Where a number lies among the constants.  Doubles keep the order of what they stand for;
  * only where they are equal the numbers themselves are compared.
@@ -46,8 +38,7 @@ compare_numerics(Numeric a, Numeric b)
 static uint32
 code_of_number(const SegNumberSlot *slot, Numeric number)
 {
-	SegValue	value = {.tag = SEG_V_NUMERIC,.v.n = number};
-	double		size = seg_value_double(&value);
+	double		size = seg_numeric_double(number);
 	const Numeric *numbers = slot->numbers.elements;
 	uint32		low = 0;
 	uint32		high = slot->n;
@@ -56,7 +47,7 @@ code_of_number(const SegNumberSlot *slot, Numeric number)
 	{
 		uint32		middle = low + (high - low) / 2;
 		int			order = slot->sizes[middle] < size ? -1 : slot->sizes[middle] > size ? 1 :
-			compare_numerics(numbers[middle], number);
+			seg_numeric_compare(numbers[middle], number);
 
 		if (order == 0)
 			return 2 * middle + 2;
@@ -80,7 +71,7 @@ is_constant(const SegConstant *constant, const JsonbValue *json)
 			return literal->len == (uint32) json->val.string.len &&
 				memcmp(seg_node_text(literal), json->val.string.val, literal->len) == 0;
 		case SEG_KEY_HAS_NUMBER:
-			return compare_numerics(seg_node_number(literal), json->val.numeric) == 0;
+			return seg_numeric_compare(seg_node_number(literal), json->val.numeric) == 0;
 		default:
 			return (literal->op != 0) == json->val.boolean;
 	}
@@ -183,10 +174,10 @@ is_met(const SegRuleSet *set, const SegCodeTest *test)
 	return set->codes[test->slot] - test->low <= test->span;
 }
 
-bool
-seg_rules_hold(SegRuleSet *set, uint32 rule)
+static bool
+steps_hold(SegRuleSet *set, uint32 first)
 {
-	const SegStep *steps = seg_array_at(&set->steps, SegStep, seg_array_at(&set->rules, SegCompiled, rule)->first);
+	const SegStep *steps = seg_array_at(&set->steps, SegStep, first);
 	uint16		at = 0;
 
 	while (at < SEG_GO_FALSE)
@@ -198,6 +189,12 @@ seg_rules_hold(SegRuleSet *set, uint32 rule)
 		at = step->go[is_met(set, &step->test)];
 	}
 	return at == SEG_GO_TRUE;
+}
+
+bool
+seg_rules_hold(SegRuleSet *set, uint32 rule)
+{
+	return steps_hold(set, seg_array_at(&set->rules, SegCompiled, rule)->first);
 }
 
 void
@@ -221,7 +218,7 @@ seg_rules_find(SegRuleSet *set, void (*take) (void *arg, uint32 rule), void *arg
 				set->seen[posting->rule] == set->look_up)
 				continue;
 			set->seen[posting->rule] = set->look_up;
-			if (seg_rules_hold(set, posting->rule))
+			if (steps_hold(set, posting->first))
 				take(arg, posting->rule);
 		}
 	}

@@ -71,6 +71,7 @@ typedef struct SegFiling
 typedef struct SegPosting
 {
 	uint32		rule;
+	uint32		first;			/* of its steps */
 	SegCodeTest tests[SEG_POSTING_TESTS];
 } SegPosting;
 
@@ -177,8 +178,8 @@ typedef struct SegRuleSet
 /* In the current memory context.  Rules are numbered as they are added, from 0. */
 extern SegRuleSet *seg_rules_begin(SegDirect *direct, bool (*ask) (void *arg, uint32 rule), void *arg);
 
-/* Returns whether the rule must stay where it is. */
-extern bool seg_rules_add(SegRuleSet *set, const SegRule *rule, const SegFrequencies *f);
+/* Returns a copy of the rule if more than the compiled form will be needed, or NULL. */
+extern const SegRule *seg_rules_add(SegRuleSet *set, const SegRule *rule, const SegFrequencies *f);
 extern void seg_rules_finish(SegRuleSet *set);
 
 /* A name's number, 0: no rule mentions it; a key, NULL: there is none. */

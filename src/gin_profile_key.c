@@ -57,8 +57,7 @@ seg_profile_text(SegProfileKey *key, uint64 path, SegProfileClass class, const c
 void
 seg_profile_number(SegProfileKey *key, uint64 path, SegProfileClass class, Numeric number)
 {
-	SegValue	value = {.tag = SEG_V_NUMERIC,.v.n = number};
-	double		x = seg_value_double(&value) + 0.0;
+	double		x = seg_numeric_double(number) + 0.0;
 	uint64		bits;
 
 	memcpy(&bits, &x, sizeof(bits));
