@@ -37,7 +37,11 @@
 #define RARENESS_STEPS	16
 #define RARENESS_MAX	255
 
-#define MAX_COMMON		1024	/* an index's definition must fit on a page */
+/*
+ * A row of pg_attribute holds the text.  It must stay below the size from which rows are
+ * compressed: PostgreSQL does not expect that of rows that it inserts there.
+ */
+#define MAX_COMMON		420
 
 /* The bytes that are written down of n common keys. */
 #define TEXT_SIZE(n)	(1 + (n) * (int) sizeof(SegFrequency))
