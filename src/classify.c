@@ -34,14 +34,15 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
-#include "catalog.h"
 #include "classify_rules.h"
 #include "clock.h"
 #include "eval_doc.h"
 #include "eval_doc_direct.h"
 #include "gin_rule.h"
+#include "now.h"
 #include "program.h"
 #include "registry.h"
+#include "ruleset.h"
 
 PG_FUNCTION_INFO_V1(matching_segments);
 
@@ -49,6 +50,7 @@ typedef struct Entry
 {
 	int32		id;				/* of the segment */
 	text	   *name;
+	TimestampTz valid_until;
 	const SegRule *rule;		/* NULL: it was compiled and is not needed */
 	SegEval    *eval;			/* of a rule that is bound, once it was asked for */
 } Entry;
@@ -73,19 +75,9 @@ typedef struct Classifier
 #define LEARN_FROM	100
 
 static List *classifiers = NIL; /* one for each population that was asked about */
-static uint64 generation = 1;	/* counts changes of definitions */
-static bool watching = false;
-static Oid	watched = InvalidOid;	/* segments.segment */
 
 static bool is_member_of(void *arg, int32 segment, const void *member);
 static bool bound_holds(void *arg, uint32 rule);
-
-static void
-definitions_changed(Datum arg, Oid relid)
-{
-	if (relid == InvalidOid || relid == watched)
-		generation++;
-}
 
 /* Building. */
 
@@ -108,7 +100,7 @@ collect_entries(Classifier *c, List *segments)
 		SegSegment *segment = lfirst(lc);
 
 		if (segment->active && !segment->everyone)
-			c->entries[c->nentries++] = (Entry) {segment->id, cstring_to_text(segment->name), segment->rule, NULL};
+			c->entries[c->nentries++] = (Entry) {segment->id, cstring_to_text(segment->name), segment->valid_until, segment->rule, NULL};
 	}
 	qsort(c->entries, c->nentries, sizeof(Entry), compare_ids);
 }
@@ -142,7 +134,7 @@ build(int32 population, const SegFrequencies *f)
 	MemoryContextSwitchTo(context);
 	c = palloc0(sizeof(Classifier));
 	c->context = context;
-	c->generation = generation;
+	c->generation = seg_definitions_generation();
 	c->population = seg_population_bare_by_id(population);
 	c->zone = seg_clock_zone(c->population->time_zone);
 	c->direct = seg_direct_begin();
@@ -207,7 +199,7 @@ classifier_of(int32 population)
 
 	if (IsolationUsesXactSnapshot())
 		return build(population, NULL);
-	if (c != NULL && c->generation == generation)
+	if (c != NULL && c->generation == seg_definitions_generation())
 		return c;
 	if (c == NULL)
 		return build_latest(population, NULL);
@@ -257,7 +249,7 @@ is_member_of(void *arg, int32 segment, const void *member)
 	Entry	   *entry = bsearch(&key, c->entries, c->nentries, sizeof(Entry), compare_ids);
 
 	check_stack_depth();
-	return entry != NULL && seg_rules_hold(c->rules, entry - c->entries);
+	return entry != NULL && entry->valid_until > seg_now() && seg_rules_hold(c->rules, entry - c->entries);
 }
 
 /* A rule that was not compiled. */
@@ -286,21 +278,13 @@ static void
 put_name(void *arg, uint32 rule)
 {
 	const Answer *answer = arg;
-	Datum		value = PointerGetDatum(answer->classifier->entries[rule].name);
+	const Entry *entry = &answer->classifier->entries[rule];
+	Datum		value = PointerGetDatum(entry->name);
 	bool		isnull = false;
 
+	if (entry->valid_until <= seg_now())
+		return;
 	tuplestore_putvalues(answer->result->setResult, answer->result->setDesc, &value, &isnull);
-}
-
-static void
-watch_definitions(void)
-{
-	if (!watching)
-		CacheRegisterRelcacheCallback(definitions_changed, (Datum) 0);
-	watching = true;
-	watched = seg_catalog_relation("segment");
-	/* a transaction that goes on for long asks nobody else for them */
-	AcceptInvalidationMessages();
 }
 
 static Classifier *
@@ -309,7 +293,7 @@ classifier_to_ask(const char *name)
 	Classifier *c = name == NULL || IsolationUsesXactSnapshot() ? NULL : kept_classifier(0, name);
 	SegPopulation *population;
 
-	if (c != NULL && c->generation == generation)
+	if (c != NULL && c->generation == seg_definitions_generation())
 	{
 		seg_check_read(c->population);
 		return c;
@@ -332,7 +316,8 @@ matching_segments(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
-	watch_definitions();
+	/* a transaction that goes on for long asks nobody else for them */
+	AcceptInvalidationMessages();
 	c = classifier_to_ask(PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	document = PG_GETARG_JSONB_P(0);
 	if (c->counts != NULL && !IsolationUsesXactSnapshot())
