@@ -6,6 +6,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -140,6 +142,24 @@ literal_as_time(SegBinder *b, SegExpr *literal, const SegNode *node)
 	return seg_expr_const(b, &value, &type, literal->node);
 }
 
+/* A number that no float comes near equals none; a plain query refuses it, too. */
+static void
+check_fits_float(SegBinder *b, const SegExpr *literal, const SegNode *node)
+{
+	double		size;
+
+	if (literal->op != SEG_X_CONST || literal->constant.tag != SEG_V_NUMERIC)
+		return;
+	size = seg_value_double(&literal->constant);
+	/* zero is an integer among constants */
+	if (isinf(size) || size == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("the number is out of range for a floating point value"),
+				 errdetail("It is compared with one."),
+				 seg_rule_errposition(b->rule, literal->node != NULL ? literal->node : node)));
+}
+
 /*
  * A text literal next to something of type target becomes what that type needs; any
  * other expression, and any other target, is left as it is.
@@ -147,6 +167,8 @@ literal_as_time(SegBinder *b, SegExpr *literal, const SegNode *node)
 SegExpr *
 seg_bind_as(SegBinder *b, SegExpr *literal, const SegTypeInfo *target, const SegNode *node)
 {
+	if (target->type == SEG_T_FLOAT)
+		check_fits_float(b, literal, node);
 	if (!seg_expr_is_literal_text(literal))
 		return literal;
 	if (seg_type_is_time(target))

@@ -1,6 +1,6 @@
 -- Edges that random rules have found: of calendars, of types, of a batch.
 BEGIN;
-SELECT plan(18);
+SELECT plan(21);
 CREATE SCHEMA edges;
 SET search_path = edges, public;
 CREATE TABLE person (id int PRIMARY KEY, at timestamptz, day date, balance numeric, tags text[], data jsonb, span interval);
@@ -17,6 +17,14 @@ LANGUAGE sql AS $$
 	SELECT coalesce(string_agg(member::text, ' ' ORDER BY member), '')
 	FROM segments.matching(rule, population => population, as_of => as_of) AS member
 $$;
+
+-- what a float cannot hold equals none, nearly
+CREATE TABLE measured (id int PRIMARY KEY, f8 float8, f4 float4);
+INSERT INTO measured VALUES (1, 'Infinity', 0), (2, 0, 'Infinity');
+SELECT segments.create_population('measured', 'measured');
+SELECT throws_ok($$ SELECT who('f8 = 1e400', 'measured') $$, '22003', NULL, 'a number that no float holds');
+SELECT throws_ok($$ SELECT who('1e-400 < f8', 'measured') $$, '22003', NULL, 'nor this one');
+SELECT is(who('f8 < 1e300 or f4 in (0, 1)', 'measured'), '1 2', 'others are fine');
 
 -- at 03:15 there has been no hour from 02:00 to 03:00: the one before began at 01:00
 SELECT is(who('at during last hour', as_of => '2024-03-31 01:15+00'), '1', 'the last hour is the one that has passed');
