@@ -7,7 +7,8 @@ GRANT SELECT ON segments.population, segments.source, segments.lookup,
 	segments.attribute, segments.segment, segments.membership,
 	segments.dictionary, segments.chunk, segments.due, segments.change,
 	segments.history, segments.consumer, segments.dependency,
-	segments.registered, segments.overview TO PUBLIC;
+	segments.registered, segments.overview, segments.changes,
+	segments.growth, segments.overlap TO PUBLIC;
 
 ALTER TABLE segments.population ENABLE ROW LEVEL SECURITY;
 ALTER TABLE segments.source ENABLE ROW LEVEL SECURITY;

@@ -55,6 +55,7 @@ typedef struct SegParam
 } SegParam;
 
 extern SegParam seg_param_int4(int32 value);
+extern SegParam seg_param_int8(int64 value);
 extern SegParam seg_param_id(int32 value);	/* 0 is null */
 extern SegParam seg_param_oid(Oid type, Oid value);
 extern SegParam seg_param_bool(bool value);
@@ -68,6 +69,9 @@ extern SegParam seg_param_moment(TimestampTz value);	/* DT_NOEND is null */
  * the first column of the first row that it returns, else the number of rows.
  */
 extern int32 seg_define_write(const char *sql, int nparams, const SegParam *params);
+
+/* The same where no definition changes: those who keep them in memory hear nothing of it. */
+extern int32 seg_define_write_quietly(const char *sql, int nparams, const SegParam *params);
 
 /*
  * Binds rules as the population's owner, since the literals of a type are read by that type's

@@ -8,6 +8,7 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/timestamp.h"
 
 #include "current.h"
@@ -75,10 +76,21 @@ count_members_of(SegPopulation **population, const char *name)
 	return seg_current_count(&current);
 }
 
+/* Rules know no moment after this one. */
+#define LAST_MOMENT		((TimestampTz) (date2j(10000, 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
+
+/* Null: the segment has no end, or that which it has. */
 static TimestampTz
-valid_until_arg(FunctionCallInfo fcinfo, int n)
+valid_until_arg(FunctionCallInfo fcinfo, int n, TimestampTz if_null)
 {
-	return PG_ARGISNULL(n) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(n);
+	TimestampTz moment = PG_ARGISNULL(n) ? if_null : PG_GETARG_TIMESTAMPTZ(n);
+
+	if (!TIMESTAMP_IS_NOEND(moment) && moment >= LAST_MOMENT)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("argument \"%s\" is out of range", "valid_until"),
+				 errhint("A segment that does not end is valid until infinity.")));
+	return moment;
 }
 
 /*
@@ -101,7 +113,7 @@ create_segment(PG_FUNCTION_ARGS)
 	params[1] = seg_param_text(name);
 	params[2] = seg_param_rule(seg_arg_required_rule(fcinfo, 1, "rule"));
 	params[3] = seg_param_text(description ? description : "");
-	params[4] = seg_param_moment(valid_until_arg(fcinfo, 5));
+	params[4] = seg_param_moment(valid_until_arg(fcinfo, 5, DT_NOEND));
 	params[5] = seg_param_bool(seg_arg_flag(fcinfo, 6, false));
 	(void) seg_define_write("INSERT INTO segments.segment (population, name, rule, description, valid_until, notify)"
 							" VALUES ($1, $2, $3, $4, $5, $6)", 6, params);
@@ -198,7 +210,7 @@ alter_segment(PG_FUNCTION_ARGS)
 	params[2] = seg_param_text(new_name);
 	params[3] = seg_param_text(description);
 	params[4] = seg_param_bool(active);
-	params[5] = PG_ARGISNULL(6) ? seg_param_moment(segment->valid_until) : seg_param_moment(PG_GETARG_TIMESTAMPTZ(6));
+	params[5] = seg_param_moment(valid_until_arg(fcinfo, 6, segment->valid_until));
 	params[6] = seg_param_bool(seg_arg_flag(fcinfo, 7, segment->notify));
 	if (!active && segment->active)
 		seg_define_settle(population);

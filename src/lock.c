@@ -1,6 +1,6 @@
 /*
  * lock.c
- *		Locks that nobody waits for.
+ *		Locks of our own.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -17,12 +17,12 @@
 #define FEED_CLASS		102
 
 static bool
-try_lock(int32 population, uint32 number, uint16 class)
+lock(int32 population, uint32 number, uint16 class, bool wait)
 {
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) population, number, class);
-	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	return LockAcquire(&tag, ExclusiveLock, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 int
@@ -34,11 +34,11 @@ seg_bucket_of(int64 member)
 bool
 seg_lock_bucket(int32 population, int bucket)
 {
-	return try_lock(population, (uint32) bucket, BUCKET_CLASS);
+	return lock(population, (uint32) bucket, BUCKET_CLASS, false);
 }
 
 bool
-seg_lock_feed(int32 population)
+seg_lock_feed(int32 population, bool wait)
 {
-	return try_lock(population, 0, FEED_CLASS);
+	return lock(population, 0, FEED_CLASS, wait);
 }

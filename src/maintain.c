@@ -24,7 +24,7 @@
 #include "catalog.h"
 #include "define.h"
 #include "now.h"
-#include "settle.h"
+#include "repair.h"
 #include "store.h"
 
 PG_FUNCTION_INFO_V1(maintain);
@@ -53,10 +53,7 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, SegReason reason, Times
 	got = seg_settle_lock(ruleset->population->id, members, &others);
 	if (seg_set_cardinality(got) == 0)
 		return 0;
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetLatestSnapshot());
-	(void) seg_settle(ruleset, got, ruleset->all, reason, as_of, true);
-	PopActiveSnapshot();
+	seg_settle_safely(ruleset, got, NULL, reason, as_of, true);
 	return seg_set_cardinality(got);
 }
 

@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "attempt.h"
 #include "catalog.h"
 #include "ruleset.h"
 
@@ -105,21 +106,77 @@ collect_segments(SegRuleset *r)
 	}
 }
 
+/* Rules bound together, in the current context. */
+typedef struct Binding
+{
+	const SegPopulation *population;
+	int			n;
+	const SegRule **rules;
+	const int32 *ids;
+	const SegProgram *program;
+} Binding;
+
 static void
-bind(SegRuleset *r)
+bind(void *arg)
+{
+	Binding    *b = arg;
+	SegUser		user;
+
+	seg_user_become_owner(&user, b->population);
+	b->program = seg_bind_population(b->population, b->n, b->rules, b->ids);
+	seg_user_restore(&user);
+}
+
+/* Leaves out segments whose rules cannot be bound alone. */
+static void
+remove_broken(SegRuleset *r, int32 *ids)
+{
+	int			n = 0;
+
+	for (int i = 0; i < r->nsegments; i++)
+	{
+		const SegSegment *segment = r->segments[i];
+		Binding		binding = {.population = r->population,.n = 1,.rules = &r->rules[i],.ids = &ids[i]};
+		char	   *message = seg_attempt(bind, &binding);
+
+		if (message == NULL)
+		{
+			r->segments[n] = segment;
+			r->rules[n] = r->rules[i];
+			ids[n++] = ids[i];
+		}
+		else
+		{
+			SegBroken  *broken = palloc(sizeof(SegBroken));
+
+			*broken = (SegBroken) {.segment = segment,.message = message};
+			r->broken = lappend(r->broken, broken);
+		}
+	}
+	r->nsegments = n;
+}
+
+static void
+bind_all(SegRuleset *r)
 {
 	int32	   *ids = palloc(sizeof(int32) * r->nsegments);
-	SegUser		user;
+	Binding		binding = {.population = r->population,.rules = r->rules,.ids = ids};
 
 	for (int i = 0; i < r->nsegments; i++)
 	{
 		ids[i] = r->segments[i]->id;
 		r->rules[i] = r->segments[i]->rule;
-		r->all = bms_add_member(r->all, i);
 	}
-	seg_user_become_owner(&user, r->population);
-	r->program = seg_bind_population(r->population, r->nsegments, r->rules, ids);
-	seg_user_restore(&user);
+	binding.n = r->nsegments;
+	if (seg_attempt(bind, &binding) != NULL)
+	{
+		remove_broken(r, ids);
+		binding.n = r->nsegments;
+		bind(&binding);
+	}
+	r->program = binding.program;
+	for (int i = 0; i < r->nsegments; i++)
+		r->all = bms_add_member(r->all, i);
 }
 
 /* From the definitions that the active snapshot shows, in the current context. */
@@ -136,7 +193,7 @@ build(int32 population)
 	before = messages;
 	r->population = seg_population_by_id(population);
 	collect_segments(r);
-	bind(r);
+	bind_all(r);
 	seg_ruleset_find_reads(r);
 	r->live = seg_live_begin(r->program);
 	/* what changed meanwhile may have been read before */

@@ -56,6 +56,13 @@ typedef struct SegReads
 	List	   *columns;		/* of SegReadColumn * */
 } SegReads;
 
+/* A segment whose rule cannot be bound any more, or evaluated. */
+typedef struct SegBroken
+{
+	const SegSegment *segment;
+	const char *message;
+} SegBroken;
+
 typedef struct SegRuleset
 {
 	const SegPopulation *population;
@@ -70,6 +77,7 @@ typedef struct SegRuleset
 	SegReads   *reads;			/* by object */
 	Bitmapset **relations;		/* by rule: relations of the program that it needs, the first among them */
 	SegLive    *live;
+	List	   *broken;			/* of SegBroken *: left out, since they cannot be bound any more */
 } SegRuleset;
 
 /*
