@@ -98,6 +98,11 @@ enum
 	SEG_COL_CONSUMER_POPULATION = 1, SEG_COL_CONSUMER_NAME, SEG_COL_CONSUMER_OWNER, SEG_COL_CONSUMER_POSITION
 };
 
+enum
+{
+	SEG_COL_BUILDING_POPULATION = 1, SEG_COL_BUILDING_RULE
+};
+
 /* A relation or a type of schema segments, which must exist. */
 extern Oid	seg_catalog_relation(const char *name);
 extern Oid	seg_catalog_type(const char *name);

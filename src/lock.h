@@ -27,4 +27,11 @@ extern bool seg_lock_bucket(int32 population, int bucket);
 /* The lock of a population's feed (feed.h); false where somebody else has it, and wait is not wanted. */
 extern bool seg_lock_feed(int32 population, bool wait);
 
+/*
+ * Whoever creates a segment while others write holds this one, for as long as his session lives
+ * or until he gives it back: what he leaves behind is told by nobody holding it.  Not waited for.
+ */
+extern bool seg_lock_builder(int32 population, bool session);
+extern void seg_unlock_builder(int32 population);
+
 #endif							/* SEG_LOCK_H */

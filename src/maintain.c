@@ -23,6 +23,7 @@
 
 #include "catalog.h"
 #include "define.h"
+#include "lock.h"
 #include "now.h"
 #include "repair.h"
 #include "store.h"
@@ -57,6 +58,17 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, SegReason reason, Times
 	return seg_set_cardinality(got);
 }
 
+/* Whoever was building did not come to an end. */
+static SegRuleset *
+clear_building(int32 id)
+{
+	SegParam	param = seg_param_int4(id);
+
+	(void) seg_define_write("DELETE FROM segments.building WHERE population = $1", 1, &param);
+	CommandCounterIncrement();
+	return seg_ruleset_latest(id);
+}
+
 /* One batch, if nobody else is at it. */
 static void
 step(int32 id, TimestampTz as_of, int64 max_members, Done *done)
@@ -69,7 +81,9 @@ step(int32 id, TimestampTz as_of, int64 max_members, Done *done)
 	if (!seg_store_lock(&population, false))
 		return;
 	ruleset = seg_ruleset_latest(id);
-	if (ruleset->population->maintenance != SEG_SCHEDULED)
+	if (ruleset->building && seg_lock_builder(id, false))
+		ruleset = clear_building(id);
+	if (ruleset->population->maintenance != SEG_SCHEDULED && !ruleset->building)
 	{
 		PushActiveSnapshot(GetLatestSnapshot());
 		seg_due_some(id, as_of, max_members, &doubted, &due);

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/inval.h"
@@ -96,7 +97,7 @@ collect_segments(SegRuleset *r)
 
 	list_sort(segments, compare_ids);
 	r->segments = palloc(sizeof(SegSegment *) * list_length(segments));
-	r->rules = palloc(sizeof(SegRule *) * list_length(segments));
+	r->rules = palloc(sizeof(SegRule *) * (list_length(segments) + 1));
 	foreach(lc, segments)
 	{
 		SegSegment *segment = lfirst(lc);
@@ -159,15 +160,19 @@ remove_broken(SegRuleset *r, int32 *ids)
 static void
 bind_all(SegRuleset *r)
 {
-	int32	   *ids = palloc(sizeof(int32) * r->nsegments);
+	int32	   *ids = palloc0(sizeof(int32) * (r->nsegments + 1));
 	Binding		binding = {.population = r->population,.rules = r->rules,.ids = ids};
+	const SegRule *building = seg_building_rule(r->population->id);
 
 	for (int i = 0; i < r->nsegments; i++)
 	{
 		ids[i] = r->segments[i]->id;
 		r->rules[i] = r->segments[i]->rule;
 	}
-	binding.n = r->nsegments;
+	r->building = building != NULL;
+	if (r->building)
+		r->rules[r->nsegments] = building;
+	binding.n = r->nsegments + (r->building ? 1 : 0);
 	if (seg_attempt(bind, &binding) != NULL)
 	{
 		remove_broken(r, ids);
@@ -232,16 +237,30 @@ seg_ruleset_latest(int32 population)
 	return r;
 }
 
+/*
+ * A transaction that keeps its snapshot keeps the ruleset, too; so does the worker of a parallel
+ * query.  Its leader can have no newer snapshot than that of the query, but will have one in
+ * the next.
+ */
 SegRuleset *
 seg_ruleset_of_snapshot(int32 population)
 {
+	bool		keep = IsolationUsesXactSnapshot() || IsParallelWorker();
 	SegRuleset *r;
 	MemoryContext caller;
+	ListCell   *lc;
 
-	if (!IsolationUsesXactSnapshot())
+	if (!keep && !IsInParallelMode())
 		return seg_ruleset_latest(population);
+	foreach(lc, retired)
+	{
+		r = lfirst(lc);
+		if (keep && r->of_snapshot && r->population->id == population && r->generation == generation)
+			return r;
+	}
 	caller = MemoryContextSwitchTo(TopTransactionContext);
 	r = build(population);
+	r->of_snapshot = keep;
 	MemoryContextSwitchTo(CacheMemoryContext);
 	retired = lappend(retired, r);
 	MemoryContextSwitchTo(caller);

@@ -69,11 +69,13 @@ typedef struct SegRuleset
 	MemoryContext context;
 	uint64		generation;
 	bool		stale;
+	bool		of_snapshot;	/* made for the snapshot that this transaction keeps */
 	int			nsegments;
 	const SegSegment **segments;	/* active and built, everyone among them; by id */
 	const SegRule **rules;		/* theirs */
+	bool		building;		/* a segment is being created while others write; its rule is the last one */
 	const SegProgram *program;	/* rule i is that of segments[i] */
-	Bitmapset  *all;			/* all rules */
+	Bitmapset  *all;			/* all rules of segments */
 	SegReads   *reads;			/* by object */
 	Bitmapset **relations;		/* by rule: relations of the program that it needs, the first among them */
 	SegLive    *live;

@@ -221,7 +221,7 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules)
 
 	if (seg_set_cardinality(members) == 0)
 		return;
-	if (ruleset->population->maintenance == SEG_QUEUED || IsolationIsSerializable())
+	if (ruleset->population->maintenance == SEG_QUEUED || ruleset->building || IsolationIsSerializable())
 	{
 		seg_settle_doubt(population, members);
 		return;
