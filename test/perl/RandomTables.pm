@@ -132,12 +132,13 @@ sub insert
 	return "INSERT INTO $table VALUES\n" . join(",\n", map { '(' . join(', ', random_row($table, $_)) . ')' } 1 .. $count) . ";\n";
 }
 
-# tables_script(name, key, zone, as_of, people, wild): a schema and a population of that
+# tables_script(name, key, zone, as_of, people, maintenance, wild): a schema and a population of that
 # name; wild: infinities and NaN, which documents cannot hold
 sub tables_script
 {
 	my %option = @_;
 	my $name = $option{name};
+	my $maintenance = $option{maintenance} // 'scheduled';
 
 	($as_of, $zone, $wild, $key, $people) = @option{qw(as_of zone wild key people)};
 	return <<SQL
@@ -174,7 +175,7 @@ CREATE INDEX ON lines (order_id);
 CREATE INDEX ON events (who);
 CREATE INDEX ON visits (who);
 ANALYZE;
-SELECT segments.create_population('$name', 'people', key => 'key', time_zone => '$zone', maintenance => 'scheduled');
+SELECT segments.create_population('$name', 'people', key => 'key', time_zone => '$zone', maintenance => '$maintenance');
 SELECT segments.add_source('$name', 'orders', 'orders', key => 'who', at => 'placed');
 SELECT segments.add_source('$name', 'lines', 'lines', key => 'order_id', parent => 'orders');
 SELECT segments.add_source('$name', 'events', 'events', key => 'who', at => 'day', filter => 'kind != ''hidden''');

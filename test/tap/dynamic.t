@@ -215,7 +215,7 @@ sub run
 	my $script = "SET client_min_messages = warning;\n\\set VERBOSITY verbose\n\\set population $population->{name}\n" .
 	  "SET segments.now = '$population->{begin}';\nSELECT setseed(" . ($seed % 1000) / 1000 . ");\n";
 
-	$script .= tables_script(%$population, people => 60, as_of => 'public.present()') . constraints_script();
+	$script .= tables_script(%$population, people => 60, as_of => 'public.present()', maintenance => 'immediate') . constraints_script();
 	$script .= definitions() . "\\echo \@ 0\nSELECT 'PROBLEM ' || c FROM public.compare(:'population') c;\n";
 	foreach my $i (1 .. $steps)
 	{
