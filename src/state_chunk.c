@@ -368,8 +368,8 @@ seg_state_due_later(SegStateChunk *c, int64 member, TimestampTz now, TimestampTz
 	if (minutes == NEVER)
 		return false;
 	known = minutes * USECS_PER_MINUTE;
-	/* what was known may be over, and something else behind it */
-	return known > now ? known <= at : seg_due_later((int32) c->key.population, member, now, at);
+	/* what was known may be over, and something else behind it; it may be up to a minute before */
+	return known - USECS_PER_MINUTE >= now ? known <= at : seg_due_later((int32) c->key.population, member, now, at);
 }
 
 /* What was committed is there for good, as long as the version is. */

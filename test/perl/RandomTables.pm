@@ -10,7 +10,7 @@ use strict;
 use warnings;
 use utf8;
 use Exporter 'import';
-our @EXPORT_OK = qw(tables_script);
+our @EXPORT_OK = qw(tables_script random_row random_key);
 
 sub pick { return $_[ rand @_ ] }
 sub chance { return rand() < shift }
@@ -91,29 +91,56 @@ sub object
 	return 'jsonb_build_object(' . join(', ', map { chance(0.85) ? ("'$_'", $keys{$_}->()) : () } sort keys %keys) . ')';
 }
 
-sub insert
-{
-	my ($table, $count, $row) = @_;
-	return "INSERT INTO $table VALUES\n" . join(",\n", map { '(' . join(', ', $row->($_)) . ')' } 1 .. $count) . ";\n";
-}
-
 my %key_of = (
 	integer => sub { 97 * shift },
 	bigint => sub { my $i = shift; return $i . '000000007' . ($i % 10) },
 	uuid => sub { sprintf "'%08x-0000-4000-8000-000000000000'", $_[0] * 2654435761 % 4294967296 },
 	text => sub { my $i = shift; return "'k$i" . ($i % 3 ? '' : 'é ') . "'" });
 
-# tables_script(name, key, zone, as_of, people, wild): a schema and a population of that
+my ($key, $people);
+
+sub key_of { return $key_of{$key}->(shift) }
+sub someone { return key_of(1 + int rand $people) }
+sub uid { my $i = 1 + int rand 5; return $i == 5 ? 'NULL' : "'0000000$i-0000-4000-8000-000000000000'" }
+
+# The values of a row, in order of its columns, by the row's number.
+my %row_of = (
+	region => sub { (shift, string()) },
+	city => sub { (shift, string(), number() =~ s/.*/1 + int rand 4/er, day()) },
+	product => sub { (shift, string(), decimal()) },
+	people => sub {
+		(   key_of(shift), string() . '::varchar(8)', string(), string(), string(), string() . '::char(4)',
+			number(), number(), pick(number(), number(), 3000000000, $wild ? 9223372036854775807 : 5), decimal(), decimal(), number(), float(), float(),
+			boolean(), birth(), moment(), wall_clock(), span(),
+			list('text', \&string), list('int', \&number), list('date', \&day), list('timestamptz', \&moment), object(1),
+			"json_build_object('sub', " . object(1) . ')',
+			uid(), pick('NULL', "'10.0.0.1'", "'10.0.0.0/8'", "'192.168.1.7'", "'::1'"), pick('NULL', "'sad'", "'ok'", "'happy'"), number() =~ s/.*/1 + int rand 6/er) },
+	orders => sub {
+		(   shift, chance(0.03) ? 'NULL' : someone(), moment(), day(), wall_clock(), decimal(), float(), string(), list('varchar', \&string),
+			object(1), pick('NULL', 1 .. 6), boolean(), span(), uid()) },
+	lines => sub { (1 + int rand $people * 3.1, pick('NULL', 1 .. 7), number(), decimal(), string()) },
+	events => sub { (someone(), day(), pick("'hidden'", string()), number()) },
+	visits => sub { (someone(), wall_clock(), string(), number()) });
+
+# random_row(TABLE, NUMBER): of the tables that were made last
+sub random_row { my $table = shift; return $row_of{$table}->(shift) }
+sub random_key { return someone() }
+
+sub insert
+{
+	my ($table, $count) = @_;
+	return "INSERT INTO $table VALUES\n" . join(",\n", map { '(' . join(', ', random_row($table, $_)) . ')' } 1 .. $count) . ";\n";
+}
+
+# tables_script(name, key, zone, as_of, people, maintenance, wild): a schema and a population of that
 # name; wild: infinities and NaN, which documents cannot hold
 sub tables_script
 {
 	my %option = @_;
-	my ($name, $key, $people) = @option{qw(name key people)};
-	my $key_of = sub { $key_of{$key}->(shift) };
-	my $someone = sub { $key_of->(1 + int rand $people) };
-	my $uid = sub { my $i = 1 + int rand 5; return $i == 5 ? 'NULL' : "'0000000$i-0000-4000-8000-000000000000'" };
+	my $name = $option{name};
+	my $maintenance = $option{maintenance} // 'scheduled';
 
-	($as_of, $zone, $wild) = @option{qw(as_of zone wild)};
+	($as_of, $zone, $wild, $key, $people) = @option{qw(as_of zone wild key people)};
 	return <<SQL
 CREATE SCHEMA $name;
 SET search_path = $name, public;
@@ -134,29 +161,21 @@ CREATE TABLE lines (order_id bigint, product_id int, qty int, price numeric(10, 
 CREATE TABLE events (who $key, day date, kind text, value int);
 CREATE TABLE visits (who $key, entered timestamp, page text, secs smallint);
 SQL
-	  . insert('region', 3, sub { (shift, string()) })
-	  . insert('city', 5, sub { (shift, string(), number() =~ s/.*/1 + int rand 4/er, day()) })
-	  . insert('product', 6, sub { (shift, string(), decimal()) })
-	  . insert('people', $people, sub {
-		(   $key_of->(shift), string() . '::varchar(8)', string(), string(), string(), string() . '::char(4)',
-			number(), number(), pick(number(), number(), 3000000000, $wild ? 9223372036854775807 : 5), decimal(), decimal(), number(), float(), float(),
-			boolean(), birth(), moment(), wall_clock(), span(),
-			list('text', \&string), list('int', \&number), list('date', \&day), list('timestamptz', \&moment), object(1),
-			"json_build_object('sub', " . object(1) . ')',
-			$uid->(), pick('NULL', "'10.0.0.1'", "'10.0.0.0/8'", "'192.168.1.7'", "'::1'"), pick('NULL', "'sad'", "'ok'", "'happy'"), number() =~ s/.*/1 + int rand 6/er) })
-	  . insert('orders', $people * 3, sub {
-		(   shift, chance(0.03) ? 'NULL' : $someone->(), moment(), day(), wall_clock(), decimal(), float(), string(), list('varchar', \&string),
-			object(1), pick('NULL', 1 .. 6), boolean(), span(), $uid->()) })
-	  . insert('lines', $people * 6, sub { (1 + int rand $people * 3.1, pick('NULL', 1 .. 7), number(), decimal(), string()) })
-	  . insert('events', $people * 2, sub { ($someone->(), day(), pick("'hidden'", string()), number()) })
-	  . insert('visits', $people * 2, sub { ($someone->(), wall_clock(), string(), number()) })
+	  . insert('region', 3)
+	  . insert('city', 5)
+	  . insert('product', 6)
+	  . insert('people', $people)
+	  . insert('orders', $people * 3)
+	  . insert('lines', $people * 6)
+	  . insert('events', $people * 2)
+	  . insert('visits', $people * 2)
 	  . <<SQL;
 CREATE INDEX ON orders (who);
 CREATE INDEX ON lines (order_id);
 CREATE INDEX ON events (who);
 CREATE INDEX ON visits (who);
 ANALYZE;
-SELECT segments.create_population('$name', 'people', key => 'key', time_zone => '$zone', maintenance => 'scheduled');
+SELECT segments.create_population('$name', 'people', key => 'key', time_zone => '$zone', maintenance => '$maintenance');
 SELECT segments.add_source('$name', 'orders', 'orders', key => 'who', at => 'placed');
 SELECT segments.add_source('$name', 'lines', 'lines', key => 'order_id', parent => 'orders');
 SELECT segments.add_source('$name', 'events', 'events', key => 'who', at => 'day', filter => 'kind != ''hidden''');

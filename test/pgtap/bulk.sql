@@ -1,0 +1,64 @@
+-- COPY of 100,000 rows into a source: its members are evaluated in a pass, within bounds of memory and
+-- locks, or noted where statements are queued. Both come to the same.
+\set QUIET on
+SET client_min_messages = warning;
+SET search_path = public, pg_catalog;
+BEGIN;
+SELECT plan(16);
+
+CREATE SCHEMA seg_shop;
+SET search_path = seg_shop, public, pg_catalog;
+SET segments.now = '2024-06-15 12:00+00';
+SET LOCAL work_mem = '2MB';
+CREATE TABLE customer (id int PRIMARY KEY, income int);
+INSERT INTO customer SELECT i, i FROM generate_series(1, 30000) i;
+CREATE TABLE orders (id int, customer_id int, placed_at timestamptz, total int);
+CREATE INDEX ON orders (customer_id);
+CREATE FUNCTION define(name text, mode text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM segments.create_population(name, 'seg_shop.customer', maintenance => mode);
+	PERFORM segments.add_source(name, 'orders', 'seg_shop.orders', key => 'customer_id', at => 'placed_at');
+	PERFORM segments.create_segment('buyers', 'exists(orders within last 30 days)', name),
+		segments.create_segment('spenders', 'sum(orders.total) > 300', name),
+		segments.create_segment('rich', 'income > 29000', name),
+		segments.create_segment('rich buyers', 'in segment ''rich'' and in segment ''buyers''', name);
+END $$;
+CREATE FUNCTION counts(name text) RETURNS text LANGUAGE sql AS
+	$$ SELECT string_agg(segment || ' ' || members, ', ' ORDER BY segment) FROM segments.overview WHERE population = $1 $$;
+-- As a pass finds them, at the moment.
+CREATE FUNCTION matching(name text) RETURNS text LANGUAGE sql AS
+	$$ SELECT string_agg(s.name || ' ' || (SELECT count(*) FROM segments.matching(s.rule, $1, current_setting('segments.now')::timestamptz)), ', ' ORDER BY s.name)
+		FROM segments.segment s JOIN segments.population p ON p.id = s.population WHERE p.name = $1 $$;
+CREATE FUNCTION buckets() RETURNS bigint LANGUAGE sql AS
+	$$ SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND objsubid = 101 $$;
+-- The most memory that this process ever had, in MB; null where /proc does not tell.
+CREATE FUNCTION peak() RETURNS numeric LANGUAGE sql AS
+	$$ SELECT round(substring(pg_read_file('/proc/self/status', 0, 100000, true) FROM 'VmHWM:\s*(\d+)')::numeric / 1024) $$;
+
+SELECT define('now', 'immediate'), define('later', 'queued') \g /dev/null
+SELECT is(counts('now'), 'buyers 0, everyone 30000, rich 1000, rich buyers 0, spenders 0', 'nobody has ordered');
+SELECT peak() AS before \gset
+COPY orders FROM PROGRAM 'awk ''BEGIN { for (i = 1; i <= 100000; i++) print i "\t" i * 7919 % 20000 + 1 "\t2024-06-" 1 + i % 14 "\t" i % 100 }''';
+SELECT is((SELECT count(*) FROM orders), 100000::bigint, '100,000 orders are copied');
+SELECT cmp_ok(buckets(), '<=', 1024::bigint, 'with a lock for each bucket at most');
+SELECT ok(coalesce(peak() - :before < 100, true), 'and in so much memory: ' || coalesce(peak() - :before || ' MB', 'unknown'));
+SELECT is((SELECT count(*) FROM segments.change c JOIN segments.population p ON p.id = c.population WHERE p.name = 'later'), 0::bigint,
+	'queued, nobody is evaluated');
+SELECT is((SELECT sum(segments.cardinality(members)) FROM segments.due d JOIN segments.population p ON p.id = d.population
+	WHERE p.name = 'later' AND at = '-infinity'), 20000::numeric, 'all are noted');
+SELECT is((SELECT count(*) < 20 FROM segments.due d JOIN segments.population p ON p.id = d.population WHERE p.name = 'later'), true, 'in some rows');
+SELECT is(counts('now'), matching('now'), 'members are those that a pass finds');
+SELECT is(counts('later'), matching('later'), 'for readers there is no difference');
+SELECT is_empty($$SELECT * FROM segments.check('now')$$, 'nothing is wrong with one');
+CALL segments.maintain(population => 'later');
+SELECT is(counts('later'), matching('later'), 'nor after upkeep');
+SELECT is_empty($$SELECT * FROM segments.check('later')$$, 'with the other');
+SELECT is((SELECT count(*) FROM segments.due WHERE at = '-infinity'), 0::bigint, 'nobody is in doubt');
+UPDATE orders SET total = total + 1, placed_at = placed_at - interval '20 days';
+SELECT cmp_ok(buckets(), '<=', 2048::bigint, 'an update of all takes as many for each of the two');
+DELETE FROM orders WHERE id % 10 > 0;
+SELECT is(counts('now'), matching('now'), 'and so on');
+SELECT is(counts('later'), matching('later'), 'in both');
+
+SELECT * FROM finish();
+ROLLBACK;
