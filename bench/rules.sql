@@ -93,8 +93,16 @@ CREATE FUNCTION random_rule() RETURNS text[] LANGUAGE sql VOLATILE AS $$
 	FROM (SELECT conjunction() AS a, conjunction() AS b) t $$;
 
 CREATE TABLE events AS SELECT n, document() AS d FROM generate_series(1, 200) n;
+-- Other ones, of which it is counted how often documents have a key.
+CREATE TABLE sample AS SELECT document() AS d FROM generate_series(1, 1000) n;
+-- A population whose members have these attributes: matching_segments() asks its segments.
+SELECT 'CREATE TABLE member (id int PRIMARY KEY, ' || string_agg(name || ' ' ||
+	CASE kind WHEN 's' THEN 'text' WHEN 'n' THEN 'numeric' WHEN 'b' THEN 'boolean' ELSE 'text[]' END, ', ') || ')' FROM attribute \gexec
+SELECT FROM create_population('members', 'member');
+DROP INDEX segments.segment_rule_idx;
 CREATE TABLE texts (n int, rule text, path text);
 CREATE TABLE rules (n int, rule segment_rule);
+CREATE TABLE sorted (n int, rule segment_rule);
 CREATE TABLE paths (n int, path jsonpath);
 CREATE TABLE documents (n int, d jsonb);
 CREATE TABLE timing (what text, us float);
@@ -103,8 +111,8 @@ CREATE PROCEDURE fill_rules(wanted int) LANGUAGE plpgsql AS $$
 BEGIN
 	PERFORM setseed(0.17);
 	INSERT INTO texts SELECT n, t[1], t[2] FROM (SELECT n, random_rule() AS t FROM generate_series((SELECT count(*) + 1 FROM texts), wanted) n) r;
-	DROP INDEX IF EXISTS rules_rule;
-	TRUNCATE rules, paths;
+	DROP INDEX IF EXISTS rules_rule, sorted_rule;
+	TRUNCATE rules, paths, sorted;
 	INSERT INTO rules SELECT n, rule::segment_rule FROM texts WHERE n <= wanted;
 	INSERT INTO paths SELECT n, path::jsonpath FROM texts WHERE n <= wanted;
 END $$;
@@ -113,56 +121,107 @@ END $$;
 CREATE FUNCTION cpu() RETURNS float LANGUAGE sql VOLATILE AS $$
 	SELECT split_part(pg_read_file('/proc/self/schedstat', 0, 100), ' ', 1)::float / 1000 $$;
 
--- Microseconds for a query about an event, the mean of many; what it returns is added up.
-CREATE FUNCTION measure(query text, how_many int, OUT us float, OUT sum bigint) LANGUAGE plpgsql AS $$
+-- Microseconds for a query about an event: the median of five rounds, each the mean of many; what it returns is added up.
+CREATE FUNCTION measure(query text, how_many int, OUT us numeric, OUT sum bigint) LANGUAGE plpgsql AS $$
 DECLARE
+	asked jsonb[] := (SELECT array_agg(d ORDER BY n) FROM events WHERE n <= how_many);
 	event jsonb;
-	rows bigint;
 	start float;
+	rounds float[] := '{}';
+	times int;
 BEGIN
 	-- planned once, as a prepared statement is
-	EXECUTE format('CREATE OR REPLACE FUNCTION pg_temp.ask(event jsonb) RETURNS bigint LANGUAGE plpgsql AS ''BEGIN RETURN (%s); END''', query);
-	sum := 0;
-	rows := pg_temp.ask((SELECT d FROM events LIMIT 1));
-	start := cpu();
-	FOR event IN SELECT d FROM events WHERE n <= how_many LOOP
-		rows := pg_temp.ask(event);
-		sum := sum + rows;
+	EXECUTE format('CREATE OR REPLACE FUNCTION pg_temp.ask(event jsonb) RETURNS bigint LANGUAGE plpgsql AS %L', format('BEGIN RETURN (%s); END', query));
+	PERFORM pg_temp.ask(asked[1]);
+	FOR round IN 1 .. 5 LOOP
+		start := cpu();
+		times := 0;
+		-- the processor's time is told in steps of some milliseconds
+		WHILE times = 0 OR cpu() - start < 100000 LOOP
+			sum := 0;
+			times := times + 1;
+			FOREACH event IN ARRAY asked LOOP
+				sum := sum + pg_temp.ask(event);
+			END LOOP;
+		END LOOP;
+		rounds := rounds || (cpu() - start) / how_many / times;
 	END LOOP;
-	us := (cpu() - start) / how_many;
+	us := round((SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY r) FROM unnest(rounds) r)::numeric, 1);
 END $$;
 
+-- The rules as segments, which matching_segments() keeps in memory.
+CREATE FUNCTION measure_memory(OUT build float, OUT us numeric, OUT sum bigint, OUT kb bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	m record;
+	start float;
+BEGIN
+	DELETE FROM segment WHERE kind = 'dynamic';
+	INSERT INTO segment (population, name, rule) SELECT p.id, 'rule ' || n, rule FROM population p, rules;
+	start := cpu();
+	PERFORM matching_segments('{}', 'members');
+	build := cpu() - start;
+	m := measure('SELECT count(*) FROM matching_segments(event, ''members'')', 200);
+	us := m.us;
+	sum := m.sum;
+	kb := (SELECT sum(total_bytes) / 1024 FROM pg_backend_memory_contexts WHERE name = 'segments classifier');
+END $$;
+
+CREATE FUNCTION create_index(relation text, parameter text, OUT us float, OUT kb bigint) LANGUAGE plpgsql AS $$
+DECLARE
+	start float := cpu();
+BEGIN
+	EXECUTE format('CREATE INDEX %1$s_rule ON %1$s USING gin (rule segment_rule_ops %2$s) WITH (fastupdate = off)', relation, parameter);
+	us := cpu() - start;
+	kb := pg_relation_size(relation || '_rule') / 1024;
+END $$;
+
+-- Every way there is, each of which must find the same: a row of each of two tables.
 CREATE FUNCTION measure_rules() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	n int := (SELECT count(*) FROM rules);
 	few int := greatest(5, least(200, 400000 / n));
-	start float := cpu();
-	build float;
+	frequencies text := format('(frequencies = %L)', (SELECT frequencies(d) FROM sample));
+	start float;
 	insertion float;
-	by_scan record;
-	by_index record;
-	by_path record;
+	plain record;
+	index record;
+	scan record;
+	path record;
+	untold record;
+	told record;
+	clustered record;
+	memory record;
 BEGIN
+	INSERT INTO sorted SELECT r.n, r.rule FROM rules r, (SELECT frequencies(d) AS f FROM sample) s ORDER BY keys(r.rule, s.f);
 	SET LOCAL plan_cache_mode = force_generic_plan;
 	SET LOCAL enable_bitmapscan = off;
-	by_scan := measure('SELECT count(*) FROM rules WHERE rule @> event', few);
-	by_path := measure('SELECT count(*) FROM paths WHERE event @@ path', few);
-	start := cpu();
-	CREATE INDEX rules_rule ON rules USING gin (rule) WITH (fastupdate = off);
-	build := cpu() - start;
+	scan := measure('SELECT count(*) FROM rules WHERE rule @> event', few);
+	path := measure('SELECT count(*) FROM paths WHERE event @@ path', few);
 	SET LOCAL enable_bitmapscan = on;
 	SET LOCAL enable_seqscan = off;
-	by_index := measure('SELECT count(*) FROM rules WHERE rule @> event', few);
-	IF by_index.sum <> by_scan.sum OR by_index.sum <> by_path.sum THEN
-		RAISE EXCEPTION 'index %, scan %, jsonpath %', by_index.sum, by_scan.sum, by_path.sum;
+	plain := create_index('rules', '');
+	untold := measure('SELECT count(*) FROM rules WHERE rule @> event', few);
+	IF untold.sum <> scan.sum OR untold.sum <> path.sum THEN
+		RAISE EXCEPTION 'index %, scan %, jsonpath %', untold.sum, scan.sum, path.sum;
 	END IF;
-	by_index := measure('SELECT count(*) FROM rules WHERE rule @> event', 200);
+	untold := measure('SELECT count(*) FROM rules WHERE rule @> event', 200);
+	DROP INDEX rules_rule;
+	index := create_index('rules', frequencies);
+	told := measure('SELECT count(*) FROM rules WHERE rule @> event', 200);
+	PERFORM create_index('sorted', frequencies);
+	clustered := measure('SELECT count(*) FROM sorted WHERE rule @> event', 200);
+	memory := measure_memory();
+	IF told.sum <> untold.sum OR clustered.sum <> untold.sum OR memory.sum <> untold.sum THEN
+		RAISE EXCEPTION 'index %, with frequencies %, sorted %, in memory %', untold.sum, told.sum, clustered.sum, memory.sum;
+	END IF;
 	start := cpu();
 	INSERT INTO rules SELECT r.n, r.rule FROM rules r LIMIT 1000;
 	insertion := (cpu() - start) / least(n, 1000);
-	RETURN format('| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |', n, round(by_index.sum / 200.0, 1), round(by_index.us), round(by_scan.us), round(by_path.us),
-		round((by_scan.us / by_index.us)::numeric, 1), round((by_path.us / by_index.us)::numeric, 1),
-		round(build / 1000), pg_relation_size('rules_rule') / 1024, pg_relation_size('rules') / 1024, round(insertion::numeric, 1));
+	RETURN format(E'| %s |\n%s: | %s |',
+		array_to_string(ARRAY[n, round(told.sum / 200.0, 1), untold.us, told.us, clustered.us, memory.us, scan.us, path.us,
+			round(scan.us / told.us, 1), round(path.us / told.us, 1), round(path.us / memory.us, 1)], ' | '), n,
+		array_to_string(ARRAY[round(plain.us / 1000), round(index.us / 1000), round(memory.build / 1000), plain.kb, index.kb,
+			memory.kb, pg_relation_size('rules') / 1024, round(insertion::numeric, 1)], ' | '));
 END $$;
 
 CREATE PROCEDURE fill_documents(wanted int) LANGUAGE plpgsql AS $$
@@ -235,5 +294,31 @@ BEGIN
 		result := result || measure_way('jsquery, jsonb_path_value_ops', 'd jsonb_path_value_ops', 'd @@ %3$L::jsquery');
 		result := result || measure_way('jsquery, jsonb_value_path_ops', 'd jsonb_value_path_ops', 'd @@ %3$L::jsquery');
 	END IF;
+	RETURN result;
+END $$;
+
+-- One condition of mixed kinds on every document, without an index: nanoseconds a document, less those of reading it.
+CREATE FUNCTION measure_rows() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	way record;
+	bare float;
+	rule float;
+	ns float;
+	m record;
+	result text := E'| way | found | ns a document | of rule @> document |\n|---|---|---|---|';
+BEGIN
+	bare := (measure_query('SELECT count(*) FROM documents WHERE d IS NOT NULL')).ms;
+	FOR way IN SELECT * FROM (VALUES
+		('rule @> document', 's7 = ''c4ca4'' or s12 in (''8f14e'', ''c9f0f'') or n4 between 100 and 120 or (b3 and n7 > 20) or l2 has ''eccbc''', 'd <@ %L::segment_rule'),
+		('->> with casts', 'd ->> ''s7'' = ''c4ca4'' OR d ->> ''s12'' IN (''8f14e'', ''c9f0f'') OR (d ->> ''n4'')::numeric BETWEEN 100 AND 120 OR (d ->> ''b3'')::boolean AND (d ->> ''n7'')::numeric > 20 OR d -> ''l2'' ? ''eccbc''', '%s'),
+		('jsonpath', '$.s7 == "c4ca4" || $.s12 == "8f14e" || $.s12 == "c9f0f" || ($.n4 >= 100 && $.n4 <= 120) || ($.b3 == true && $.n7 > 20) || $.l2[*] == "eccbc"', 'd @@ %L::jsonpath'),
+		('jsquery', 's7 = "c4ca4" or s12 in ("8f14e", "c9f0f") or (n4 >= 100 and n4 <= 120) or (b3 = true and n7 > 20) or l2.# = "eccbc"', 'd @@ %L::jsquery')) w(name, rule, condition)
+	LOOP
+		CONTINUE WHEN way.name = 'jsquery' AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'jsquery');
+		m := measure_query('SELECT count(*) FROM documents WHERE ' || format(way.condition, way.rule));
+		ns := (m.ms - bare) * 1000000 / (SELECT count(*) FROM documents);
+		rule := coalesce(rule, ns);
+		result := result || format(E'\n| %s | %s | %s | %s |', way.name, m.rows, round(ns), round((ns / rule)::numeric, 2));
+	END LOOP;
 	RETURN result;
 END $$;

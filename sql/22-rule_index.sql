@@ -12,6 +12,29 @@ AS 'MODULE_PATHNAME', 'segment_rule_keys';
 COMMENT ON FUNCTION segments.keys(segments.segment_rule) IS
 'the keys that an index files the rule under: those of its most selective necessary condition';
 
+CREATE FUNCTION segments.keys(rule segments.segment_rule, frequencies text) RETURNS pg_catalog.int8[]
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+AS 'MODULE_PATHNAME', 'segment_rule_keys';
+COMMENT ON FUNCTION segments.keys(segments.segment_rule, text) IS
+'the keys that an index with these frequencies files the rule under';
+
+CREATE FUNCTION segments.frequencies_count(pg_catalog.internal, pg_catalog.jsonb) RETURNS pg_catalog.internal
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION segments.frequencies_count(pg_catalog.internal, pg_catalog.jsonb) IS 'of the aggregate frequencies';
+
+CREATE FUNCTION segments.frequencies_text(pg_catalog.internal) RETURNS text
+LANGUAGE C IMMUTABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION segments.frequencies_text(pg_catalog.internal) IS 'of the aggregate frequencies';
+
+CREATE AGGREGATE segments.frequencies(document pg_catalog.jsonb) (
+	SFUNC = segments.frequencies_count, STYPE = pg_catalog.internal, SSPACE = 1000000,
+	FINALFUNC = segments.frequencies_text
+);
+COMMENT ON AGGREGATE segments.frequencies(pg_catalog.jsonb) IS
+'how often documents have a key, by a sample of them: USING gin (rule segment_rule_ops (frequencies = ...))';
+
 CREATE FUNCTION segments.filed_under(rule segments.segment_rule, key pg_catalog.int8) RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
 AS 'MODULE_PATHNAME', 'segment_rule_filed_under';
@@ -44,6 +67,11 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION segments.segment_rule_triconsistent(pg_catalog.internal, pg_catalog.int2, pg_catalog.int8, pg_catalog.int4, pg_catalog.internal) IS 'GIN: is the rule filed under the key, as far as is known?';
 
+CREATE FUNCTION segments.segment_rule_options(pg_catalog.internal) RETURNS pg_catalog.void
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION segments.segment_rule_options(pg_catalog.internal) IS 'GIN: the parameter frequencies of segment_rule_ops';
+
 CREATE OPERATOR CLASS segments.segment_rule_ops DEFAULT FOR TYPE segments.segment_rule USING gin AS
 	OPERATOR 1 segments.@# (segments.segment_rule, pg_catalog.int8),
 	FUNCTION 1 pg_catalog.btint8cmp(pg_catalog.int8, pg_catalog.int8),
@@ -51,6 +79,7 @@ CREATE OPERATOR CLASS segments.segment_rule_ops DEFAULT FOR TYPE segments.segmen
 	FUNCTION 3 segments.segment_rule_extract_query(pg_catalog.int8, pg_catalog.internal, pg_catalog.int2),
 	FUNCTION 4 segments.segment_rule_consistent(pg_catalog.internal, pg_catalog.int2, pg_catalog.int8, pg_catalog.int4, pg_catalog.internal, pg_catalog.internal),
 	FUNCTION 6 segments.segment_rule_triconsistent(pg_catalog.internal, pg_catalog.int2, pg_catalog.int8, pg_catalog.int4, pg_catalog.internal),
+	FUNCTION 7 segments.segment_rule_options(pg_catalog.internal),
 	STORAGE pg_catalog.int8;
 COMMENT ON OPERATOR CLASS segments.segment_rule_ops USING gin IS 'rules, to be found by a document: rule @> document';
 COMMENT ON OPERATOR FAMILY segments.segment_rule_ops USING gin IS 'rules, to be found by a document: rule @> document';

@@ -77,6 +77,13 @@ COMMENT ON TABLE segments.consumer IS 'who reads the feed of a population, and h
 COMMENT ON COLUMN segments.consumer.owner IS 'role that may poll and acknowledge';
 COMMENT ON COLUMN segments.consumer."position" IS 'number of the last change that was acknowledged';
 
+-- Not for pg_dump: nobody goes on building what a dump has seen.
+CREATE TABLE segments.building (
+	population integer PRIMARY KEY,
+	rule segments.segment_rule NOT NULL
+);
+COMMENT ON TABLE segments.building IS 'rules of segments that are being created while others write: as long as there is one, statements only note whom they touch';
+
 SELECT pg_catalog.pg_extension_config_dump('segments.chunk', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.chunk_version', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.due', '');

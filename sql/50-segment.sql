@@ -9,6 +9,14 @@ CREATE FUNCTION segments.create_segment(
 COMMENT ON FUNCTION segments.create_segment(text, segments.segment_rule, text, text, boolean, timestamptz, boolean) IS
 	'create a segment and return the number of its members; build => false: members come with the next refresh; valid_until: nobody is a member from then on; notify: transactions that change its members notify channel segments';
 
+CREATE PROCEDURE segments.create_segment_concurrently(
+	name text, rule segments.segment_rule, population text DEFAULT NULL,
+	description text DEFAULT '', valid_until timestamptz DEFAULT NULL, notify boolean DEFAULT false)
+	LANGUAGE c
+	AS 'MODULE_PATHNAME', 'create_segment_concurrently';
+COMMENT ON PROCEDURE segments.create_segment_concurrently(text, segments.segment_rule, text, text, timestamptz, boolean) IS
+	'create a segment without keeping anybody from writing; like create_segment() otherwise';
+
 CREATE FUNCTION segments.alter_segment(
 	name text, rule segments.segment_rule DEFAULT NULL, new_name text DEFAULT NULL,
 	description text DEFAULT NULL, active boolean DEFAULT NULL, population text DEFAULT NULL,

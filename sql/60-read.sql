@@ -74,6 +74,18 @@ CREATE FUNCTION segments.segments_of(key text, population text DEFAULT NULL)
 COMMENT ON FUNCTION segments.segments_of(text, text) IS
 	'the segments that the one with this key is a member of, by name; the text of a key of any type will do';
 
+CREATE VIEW segments.overlap WITH (security_invoker = true) AS
+WITH sets AS MATERIALIZED (
+	SELECT p.name AS population, s.name AS segment, segments.as_set(s.name, p.name) AS members
+	FROM segments.segment s
+		JOIN segments.population p ON p.id = s.population
+	WHERE s.built AND s.kind <> 'everyone')
+SELECT a.population, a.segment AS segment_a, b.segment AS segment_b,
+	segments.intersection_cardinality(a.members, b.members) AS members
+FROM sets a
+	JOIN sets b ON b.population = a.population AND b.segment > a.segment;
+COMMENT ON VIEW segments.overlap IS 'how many are members of both of two segments, for all pairs';
+
 -- Rules that are asked once. They may give numbers to new keys, so they are
 -- volatile.
 

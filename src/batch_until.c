@@ -171,12 +171,44 @@ left_behind(const SegBatch *b, const SegExpr *expr, const SegExpr *word, SegTag 
 	return seg_clock_day_of(&past, span.start, &day) && !DATE_NOT_FINITE(day) ? day - 1 : PG_INT64_MIN;
 }
 
+typedef struct Window
+{
+	TimestampTz now;
+	int64		ahead;			/* its start, from now */
+	TimestampTz end;			/* until then */
+	TimestampTz start;
+} Window;
+
 static TimestampTz
 test_lasts(SegBatch *b, const SegExpr *expr, const SegExpr *word, SegCompare op, const SegValue *value)
 {
 	if (word != NULL)
 		return seg_until_clock(b->eval, op, value, word);
 	return expr->op == SEG_X_FUNCTION ? seg_until_age(b->eval, value) : seg_until_span(b->eval, expr, value);
+}
+
+/*
+ * Moments in a window that goes back from now: one that lies in it leaves when its start passes, as
+ * long as the start keeps its distance.  False: it has to be told otherwise.
+ */
+static inline bool
+window_lasts(const Window *window, TimestampTz moment, TimestampTz *until)
+{
+	if (moment < window->start || moment >= window->end)
+		return false;
+	*until = moment >= window->now ? moment + 1 : moment + 1 - window->ahead;
+	return *until < window->end;
+}
+
+static bool
+get_window(SegBatch *b, const SegExpr *expr, SegTag tag, Window *window)
+{
+	window->now = b->eval->clock.now;
+	if (expr->op != SEG_X_WITHIN || expr->detail != 0 || tag != SEG_V_MOMENT ||
+		!seg_track_piece(seg_until_track(b->eval, expr), window->now, &window->ahead, &window->end))
+		return false;
+	window->start = window->now + window->ahead;
+	return true;
 }
 
 /* A test of what stays for a while; false where its elements are not known. */
@@ -186,19 +218,28 @@ test(SegBatch *b, SegFrame *frame, const SegExpr *expr, const SegExpr *arg, cons
 {
 	const SegVector *v = seg_batch_vector(b, frame, arg);
 	int64		behind = PG_INT64_MIN;
+	bool		windowed = false;
+	Window		window;
 
 	if (v->kind == SEG_VECTOR_INTS)
 	{
 		if (v->tag == SEG_V_NUMERIC)
 			return false;
 		behind = left_behind(b, expr, word, v->tag);
+		windowed = get_window(b, expr, v->tag, &window);
 	}
 	for (int i = 0; i < frame->n; i++)
 	{
 		SegValue	value;
+		TimestampTz until;
 
 		if (v->kind == SEG_VECTOR_INTS && (v->ints[i] < behind || !seg_bit(v->bits, i)))
 			continue;
+		if (windowed && window_lasts(&window, v->ints[i], &until))
+		{
+			set_until(out, i, until);
+			continue;
+		}
 		if (!seg_vector_element(v, i, &value))
 			return false;
 		if (value.tag != SEG_V_MISSING)
@@ -272,6 +313,25 @@ add_ends(SegBatch *b, SegFrame *frame, const SegExpr *arg, SegUntilVector *out)
 		}
 }
 
+/* An age and a number. */
+static bool
+age_test(SegBatch *b, SegFrame *frame, const SegExpr *age, SegCompare op, int64 number, SegUntilVector *out)
+{
+	const SegVector *v = seg_batch_vector(b, frame, age);
+	const SegUntilVector *birthdays = seg_batch_until_vector(b, frame, age);
+
+	if (v->kind != SEG_VECTOR_INTS)
+		return false;
+	for (int w = 0; w < SEG_WORDS(frame->n); w++)
+		for (uint64 word = birthdays->bits[w]; word != 0; word &= word - 1)
+		{
+			int			i = w * 64 + pg_rightmost_one_pos64(word);
+
+			set_until(out, i, seg_until_age_test(v->ints[i], birthdays->at[i], op, number));
+		}
+	return true;
+}
+
 /* False where there is no loop for it. */
 static bool
 compare(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegUntilVector *out)
@@ -286,6 +346,8 @@ compare(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegUntilVector *out)
 		other = expr->args[0];
 		op = seg_compare_mirrored(op);
 	}
+	if (a->op == SEG_X_FUNCTION && other->op == SEG_X_CONST && other->constant.tag == SEG_V_INT && stays(b, frame, a))
+		return age_test(b, frame, a, op, other->constant.v.i, out);
 	if (!stays(b, frame, a) || (other->op != SEG_X_CLOCK && !stays(b, frame, other)))
 		return false;
 	if (a->op == SEG_X_AGGREGATE && a->moves && !other->moves &&

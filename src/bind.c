@@ -10,8 +10,12 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "utils/datetime.h"
 #include "utils/formatting.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
 
 #include "bind.h"
 #include "nearest.h"
@@ -124,6 +128,53 @@ rule_of(SegBinder *b, const SegSegment *segment)
 	return segment->rule;
 }
 
+static int
+compare_ids(const void *a, const void *b)
+{
+	return (*(SegSegment *const *) a)->id - (*(SegSegment *const *) b)->id;
+}
+
+/* A segment of the population by its id; NULL if there is none. */
+static const SegSegment *
+segment_of(SegBinder *b, int32 id)
+{
+	SegSegment	wanted = {.id = id};
+	const SegSegment *key = &wanted;
+	const SegSegment **found;
+	ListCell   *lc;
+
+	if (b->by_id == NULL)
+	{
+		b->by_id = palloc(sizeof(SegSegment *) * (list_length(segments_of(b)) + 1));
+		foreach(lc, segments_of(b))
+			b->by_id[foreach_current_index(lc)] = lfirst(lc);
+		qsort(b->by_id, list_length(b->segments), sizeof(SegSegment *), compare_ids);
+	}
+	found = bsearch(&key, b->by_id, list_length(b->segments), sizeof(SegSegment *), compare_ids);
+	return found == NULL ? NULL : *found;
+}
+
+/* The condition that a segment has not come to its end; NULL where it has none. */
+static SegExpr *
+bind_end(SegBinder *b, int32 id)
+{
+	const SegSegment *segment = segment_of(b, id);
+	char		moment[MAXDATELEN + 1];
+	int			zone = 0;
+	char	   *text;
+	SegExpr    *end;
+
+	if (segment == NULL || TIMESTAMP_IS_NOEND(segment->valid_until))
+		return NULL;
+	if (TIMESTAMP_IS_NOBEGIN(segment->valid_until))
+		return seg_expr_bool(b, false);
+	JsonEncodeDateTime(moment, TimestampTzGetDatum(segment->valid_until), TIMESTAMPTZOID, &zone);
+	text = psprintf("now < %s", moment);
+	b->rule = seg_rule_parse(text, strlen(text));
+	end = seg_bind_condition(b, seg_rule_root(b->rule));
+	return end;
+}
+
 static SegExpr *
 bind_rule_of_segment(SegBinder *b, int32 id, const SegRule *rule)
 {
@@ -131,6 +182,7 @@ bind_rule_of_segment(SegBinder *b, int32 id, const SegRule *rule)
 	SegBoundSegment *bound = hash_search(b->bound_segments, &key, HASH_FIND, NULL);
 	const SegRule *outer = b->rule;
 	int			visible = b->visible;
+	SegExpr    *end;
 
 	if (bound != NULL)
 		return bound->expr;
@@ -138,6 +190,9 @@ bind_rule_of_segment(SegBinder *b, int32 id, const SegRule *rule)
 	b->rule = rule;
 	b->visible = b->nscopes;
 	key.expr = seg_bind_condition(b, seg_rule_root(rule));
+	end = bind_end(b, id);
+	if (end != NULL)
+		key.expr = seg_expr_and(b, end, key.expr);
 	b->visible = visible;
 	b->rule = outer;
 	b->path = list_delete_last(b->path);

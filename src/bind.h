@@ -60,6 +60,7 @@ typedef struct SegBinder
 	List	   *relations_known;	/* of SegTableColumns * */
 	List	   *segments;		/* of the population, of SegSegment *; read when first asked for */
 	bool		segments_read;
+	SegSegment **by_id;			/* the same in order of their ids; made when first asked for */
 	List	   *path;			/* ids of the segments being bound, outermost first */
 	HTAB	   *bound_segments; /* of SegBoundSegment, by id and scopes around */
 	int			nrules;			/* the rules given, and whose they are */

@@ -89,6 +89,20 @@ enum
 	SEG_COL_CHANGE_ENTERED, SEG_COL_CHANGE_AT, SEG_COL_CHANGE_REASON, SEG_COL_CHANGE_NUMBER
 };
 
+/* The columns of segments.history are those of segments.change. */
+#define SEG_COL_HISTORY_POPULATION	SEG_COL_CHANGE_POPULATION
+#define SEG_COL_HISTORY_NUMBER		SEG_COL_CHANGE_NUMBER
+
+enum
+{
+	SEG_COL_CONSUMER_POPULATION = 1, SEG_COL_CONSUMER_NAME, SEG_COL_CONSUMER_OWNER, SEG_COL_CONSUMER_POSITION
+};
+
+enum
+{
+	SEG_COL_BUILDING_POPULATION = 1, SEG_COL_BUILDING_RULE
+};
+
 /* A relation or a type of schema segments, which must exist. */
 extern Oid	seg_catalog_relation(const char *name);
 extern Oid	seg_catalog_type(const char *name);

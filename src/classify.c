@@ -3,13 +3,12 @@
  *		Which segments does a document belong to, whoever it is about?
  *
  * A backend keeps the rules of a population's active segments in memory, filed under the
- * keys that an index would file them under (gin_rule.h).  A document is asked about the
- * rules that share a key with it, and about nothing else.  This is the look-up that
- * percolators do; here it costs no page.
+ * keys that an index would file them under (gin_rule.h), and compiled (classify_rules.h).  A
+ * document is asked about the rules that share a key with it, and about nothing else.  This
+ * is the look-up that percolators do; here it costs no page.
  *
- *		slots		an open hash table: key, where its postings begin, how many they are
- *		postings	numbers of entries
- *		entries		a segment each, with its rule
+ * Which keys documents rarely have is learned from the first that are asked about, after
+ * which the rules are filed anew.
  *
  * Definitions that change send a relcache message for segments.segment; the callback only
  * counts it, and the next look-up builds anew with the latest snapshot.  So an answer may
@@ -35,31 +34,26 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
-#include "catalog.h"
+#include "classify_rules.h"
 #include "clock.h"
 #include "eval_doc.h"
 #include "eval_doc_direct.h"
 #include "gin_rule.h"
+#include "now.h"
 #include "program.h"
 #include "registry.h"
+#include "ruleset.h"
 
 PG_FUNCTION_INFO_V1(matching_segments);
 
 typedef struct Entry
 {
-	const SegSegment *segment;
-	SegEval    *eval;			/* of a rule that is not simple, once it was asked for */
-	uint64		found;			/* the call in which it was a candidate last */
-	uint64		answered;		/* the call that the answer is for */
-	bool		holds;
+	int32		id;				/* of the segment */
+	text	   *name;
+	TimestampTz valid_until;
+	const SegRule *rule;		/* NULL: it was compiled and is not needed */
+	SegEval    *eval;			/* of a rule that is bound, once it was asked for */
 } Entry;
-
-typedef struct Slot
-{
-	int64		key;
-	uint32		first;			/* in postings */
-	uint32		count;			/* 0: the slot is free */
-} Slot;
 
 typedef struct Classifier
 {
@@ -68,59 +62,35 @@ typedef struct Classifier
 	uint64		generation;		/* of the definitions it was built from */
 	MemoryContext context;
 	int			nentries;
-	Entry	   *entries;		/* by segment id */
-	uint32		mask;
-	Slot	   *slots;
-	uint32	   *postings;
+	Entry	   *entries;		/* by segment id; an entry's place is its number among the rules */
+	SegRuleSet *rules;
 	SegDirect  *direct;
-	uint64		call;			/* counts calls */
+	const SegFrequencies *frequencies;	/* NULL: not learned yet */
+	SegKeyCounts *counts;		/* while they are learned */
+	int			learned;		/* from so many documents */
 	const JsonbContainer *document; /* of this call */
 } Classifier;
 
-typedef struct Posting
-{
-	int64		key;
-	uint32		entry;
-} Posting;
+/* How many documents tell what keys they have. */
+#define LEARN_FROM	100
 
 static List *classifiers = NIL; /* one for each population that was asked about */
-static uint64 generation = 1;	/* counts changes of definitions */
-static bool watching = false;
-static Oid	watched = InvalidOid;	/* segments.segment */
 
-static bool entry_holds(Classifier *c, Entry *entry);
 static bool is_member_of(void *arg, int32 segment, const void *member);
-
-static void
-definitions_changed(Datum arg, Oid relid)
-{
-	if (relid == InvalidOid || relid == watched)
-		generation++;
-}
+static bool bound_holds(void *arg, uint32 rule);
 
 /* Building. */
 
 static int
 compare_ids(const void *a, const void *b)
 {
-	return ((const Entry *) a)->segment->id - ((const Entry *) b)->segment->id;
+	return ((const Entry *) a)->id - ((const Entry *) b)->id;
 }
 
-static int
-compare_postings(const void *a, const void *b)
-{
-	const Posting *x = a;
-	const Posting *y = b;
-
-	if (x->key != y->key)
-		return x->key < y->key ? -1 : 1;
-	return x->entry < y->entry ? -1 : x->entry > y->entry ? 1 : 0;
-}
-
+/* segments: what is kept of them is copied. */
 static void
-collect_entries(Classifier *c)
+collect_entries(Classifier *c, List *segments)
 {
-	List	   *segments = seg_segments_of_population(c->population->id);
 	ListCell   *lc;
 
 	c->entries = palloc_extended(sizeof(Entry) * (Size) Max(list_length(segments), 1),
@@ -130,101 +100,63 @@ collect_entries(Classifier *c)
 		SegSegment *segment = lfirst(lc);
 
 		if (segment->active && !segment->everyone)
-			c->entries[c->nentries++].segment = segment;
+			c->entries[c->nentries++] = (Entry) {segment->id, cstring_to_text(segment->name), segment->valid_until, segment->rule, NULL};
 	}
 	qsort(c->entries, c->nentries, sizeof(Entry), compare_ids);
 }
 
-static Posting *
-collect_postings(const Classifier *c, Size *npostings)
+static void
+compile_entries(Classifier *c)
 {
-	Size		room = 1024;
-	Posting    *postings = palloc(sizeof(Posting) * room);
-	int64		keys[SEG_RULE_MAX_KEYS];
-
-	*npostings = 0;
+	c->rules = seg_rules_begin(c->direct, bound_holds, c);
 	for (int i = 0; i < c->nentries; i++)
 	{
-		int			n = seg_rule_keys(c->entries[i].segment->rule, keys);
+		Entry	   *entry = &c->entries[i];
 
 		CHECK_FOR_INTERRUPTS();
-		if (*npostings + n > room)
-		{
-			room *= 2;
-			postings = repalloc_huge(postings, sizeof(Posting) * room);
-		}
-		for (int k = 0; k < n; k++)
-			postings[(*npostings)++] = (Posting) {keys[k], (uint32) i};
+		entry->rule = seg_rules_add(c->rules, entry->rule, c->frequencies);
 	}
-	if (*npostings > PG_INT32_MAX)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("the rules of population \"%s\" have too many keys", c->population->name)));
-	qsort(postings, *npostings, sizeof(Posting), compare_postings);
-	return postings;
+	seg_rules_finish(c->rules);
 }
 
-static inline uint32
-slot_of(const Classifier *c, int64 key)
-{
-	/* a key is a hash already */
-	return (uint32) (key ^ (key >> 32)) & c->mask;
-}
-
-static void
-file_entries(Classifier *c)
-{
-	Size		n;
-	Posting    *postings = collect_postings(c, &n);
-	uint32		nslots = 64;
-
-	while (nslots < n * 2)
-		nslots *= 2;
-	c->mask = nslots - 1;
-	c->slots = palloc_extended(sizeof(Slot) * (Size) nslots, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	c->postings = palloc_extended(sizeof(uint32) * Max(n, 1), MCXT_ALLOC_HUGE);
-	for (Size i = 0; i < n;)
-	{
-		uint32		at = slot_of(c, postings[i].key);
-		Size		first = i;
-
-		while (c->slots[at].count > 0)
-			at = (at + 1) & c->mask;
-		for (; i < n && postings[i].key == postings[first].key; i++)
-			c->postings[i] = postings[i].entry;
-		c->slots[at] = (Slot) {postings[first].key, (uint32) first, (uint32) (i - first)};
-	}
-	pfree(postings);
-}
-
-/* From the definitions as the active snapshot shows them. */
+/* From the definitions as the active snapshot shows them; f: NULL, or what was learned. */
 static Classifier *
-build(int32 population)
+build(int32 population, const SegFrequencies *f)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "segments classifier",
 												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext caller = MemoryContextSwitchTo(context);
-	Classifier *c = palloc0(sizeof(Classifier));
+	MemoryContext aside = AllocSetContextCreate(CurrentMemoryContext, "segments definitions",
+												ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(aside);
+	List	   *segments = seg_segments_of_population(population);
+	Classifier *c;
 
+	MemoryContextSwitchTo(context);
+	c = palloc0(sizeof(Classifier));
 	c->context = context;
-	c->generation = generation;
+	c->generation = seg_definitions_generation();
 	c->population = seg_population_bare_by_id(population);
 	c->zone = seg_clock_zone(c->population->time_zone);
-	collect_entries(c);
-	file_entries(c);
 	c->direct = seg_direct_begin();
+	if (f != NULL)
+		c->frequencies = seg_frequencies_copy(f);
+	else
+		c->counts = seg_key_counts_begin();
+	collect_entries(c, segments);
+	compile_entries(c);
 	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(aside);
 	return c;
 }
 
 static Classifier *
-build_latest(int32 population)
+build_latest(int32 population, const SegFrequencies *f)
 {
 	Classifier *c;
 	MemoryContext caller;
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	c = build(population);
+	c = build(population, f);
 	PopActiveSnapshot();
 
 	caller = MemoryContextSwitchTo(CacheMemoryContext);
@@ -235,28 +167,58 @@ build_latest(int32 population)
 }
 
 static Classifier *
-classifier_of(int32 population)
+replace(Classifier *old, const SegFrequencies *f)
+{
+	Classifier *c = build_latest(old->population->id, f);
+
+	classifiers = list_delete_ptr(classifiers, old);
+	MemoryContextDelete(old->context);
+	return c;
+}
+
+/* One that is kept; name NULL: by id. */
+static Classifier *
+kept_classifier(int32 population, const char *name)
 {
 	ListCell   *lc;
 
-	if (!watching)
-		CacheRegisterRelcacheCallback(definitions_changed, (Datum) 0);
-	watching = true;
-	watched = seg_catalog_relation("segment");
-	if (IsolationUsesXactSnapshot())
-		return build(population);
 	foreach(lc, classifiers)
 	{
 		Classifier *c = lfirst(lc);
 
-		if (c->population->id != population)
-			continue;
-		if (c->generation == generation)
+		if (name != NULL ? strcmp(c->population->name, name) == 0 : c->population->id == population)
 			return c;
-		classifiers = foreach_delete_current(classifiers, lc);
-		MemoryContextDelete(c->context);
 	}
-	return build_latest(population);
+	return NULL;
+}
+
+static Classifier *
+classifier_of(int32 population)
+{
+	Classifier *c = kept_classifier(population, NULL);
+
+	if (IsolationUsesXactSnapshot())
+		return build(population, NULL);
+	if (c != NULL && c->generation == seg_definitions_generation())
+		return c;
+	if (c == NULL)
+		return build_latest(population, NULL);
+	return replace(c, c->frequencies);
+}
+
+/* Counts the document's keys; when there are enough, what replaces the classifier. */
+static Classifier *
+learn(Classifier *c, const JsonbContainer *document)
+{
+	int64	   *keys;
+	int			n;
+
+	n = seg_document_keys(document, &keys);
+	seg_key_counts_add(c->counts, keys, n);
+	pfree(keys);
+	if (++c->learned < LEARN_FROM)
+		return c;
+	return replace(c, seg_key_counts_write(c->counts));
 }
 
 /* Asking. */
@@ -271,7 +233,7 @@ bind_entry(Classifier *c, const Entry *entry, TimestampTz now)
 	SegEval    *eval;
 
 	PushActiveSnapshot(IsolationUsesXactSnapshot() ? GetTransactionSnapshot() : GetLatestSnapshot());
-	program = seg_bind_document(entry->segment->rule, c->zone, c->population);
+	program = seg_bind_document(entry->rule, c->zone, c->population);
 	PopActiveSnapshot();
 	seg_document_reader(&reader);
 	eval = seg_eval_begin(program, &reader, now);
@@ -283,17 +245,19 @@ static bool
 is_member_of(void *arg, int32 segment, const void *member)
 {
 	Classifier *c = arg;
-	SegSegment	wanted = {.id = segment};
-	Entry		key = {.segment = &wanted};
+	Entry		key = {.id = segment};
 	Entry	   *entry = bsearch(&key, c->entries, c->nentries, sizeof(Entry), compare_ids);
 
 	check_stack_depth();
-	return entry != NULL && entry_holds(c, entry);
+	return entry != NULL && entry->valid_until > seg_now() && seg_rules_hold(c->rules, entry - c->entries);
 }
 
+/* A rule that was not compiled. */
 static bool
-bound_holds(Classifier *c, Entry *entry)
+bound_holds(void *arg, uint32 rule)
 {
+	Classifier *c = arg;
+	Entry	   *entry = &c->entries[rule];
 	TimestampTz now = GetCurrentTransactionStartTimestamp();
 
 	if (entry->eval == NULL)
@@ -304,55 +268,39 @@ bound_holds(Classifier *c, Entry *entry)
 	return seg_eval_rule(entry->eval, 0);
 }
 
-static bool
-entry_holds(Classifier *c, Entry *entry)
+typedef struct Answer
 {
-	const SegRule *rule = entry->segment->rule;
-
-	if (entry->answered != c->call)
-	{
-		entry->holds = (rule->flags & SEG_RULE_SIMPLE) != 0 ?
-			seg_direct_holds(c->direct, rule, NULL) : bound_holds(c, entry);
-		entry->answered = c->call;
-	}
-	return entry->holds;
-}
+	const Classifier *classifier;
+	ReturnSetInfo *result;
+} Answer;
 
 static void
-put_name(ReturnSetInfo *result, const char *name)
+put_name(void *arg, uint32 rule)
 {
-	Datum		value = CStringGetTextDatum(name);
+	const Answer *answer = arg;
+	const Entry *entry = &answer->classifier->entries[rule];
+	Datum		value = PointerGetDatum(entry->name);
 	bool		isnull = false;
 
-	tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
-	pfree(DatumGetPointer(value));
+	if (entry->valid_until <= seg_now())
+		return;
+	tuplestore_putvalues(answer->result->setResult, answer->result->setDesc, &value, &isnull);
 }
 
-/* The entries under one key that were not found under another. */
-static void
-look_under(Classifier *c, int64 key, ReturnSetInfo *result)
+static Classifier *
+classifier_to_ask(const char *name)
 {
-	const Slot *slot;
+	Classifier *c = name == NULL || IsolationUsesXactSnapshot() ? NULL : kept_classifier(0, name);
+	SegPopulation *population;
 
-	for (uint32 at = slot_of(c, key);; at = (at + 1) & c->mask)
+	if (c != NULL && c->generation == seg_definitions_generation())
 	{
-		slot = &c->slots[at];
-		if (slot->count == 0)
-			return;
-		if (slot->key == key)
-			break;
+		seg_check_read(c->population);
+		return c;
 	}
-	for (uint32 i = 0; i < slot->count; i++)
-	{
-		Entry	   *entry = &c->entries[c->postings[slot->first + i]];
-
-		CHECK_FOR_INTERRUPTS();
-		if (entry->found == c->call)
-			continue;
-		entry->found = c->call;
-		if (entry_holds(c, entry))
-			put_name(result, entry->segment->name);
-	}
+	population = seg_population_get_bare(name);
+	seg_check_read(population);
+	return classifier_of(population->id);
 }
 
 /*
@@ -362,26 +310,21 @@ Datum
 matching_segments(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	SegPopulation *population;
 	Classifier *c;
 	Jsonb	   *document;
-	int64	   *keys;
-	int			nkeys;
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	if (PG_ARGISNULL(0))
 		return (Datum) 0;
-	population = seg_population_get_bare(PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
-	seg_check_read(population);
+	/* a transaction that goes on for long asks nobody else for them */
+	AcceptInvalidationMessages();
+	c = classifier_to_ask(PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	document = PG_GETARG_JSONB_P(0);
-
-	c = classifier_of(population->id);
-	c->call++;
+	if (c->counts != NULL && !IsolationUsesXactSnapshot())
+		c = learn(c, &document->root);
 	c->document = &document->root;
 	seg_direct_set_clock(c->direct, GetCurrentTransactionStartTimestamp(), c->zone);
-	seg_direct_document(c->direct, c->document, true);
-	nkeys = seg_document_keys(c->document, &keys);
-	for (int i = 0; i < nkeys; i++)
-		look_under(c, keys[i], result);
+	seg_rules_document(c->rules, c->document);
+	seg_rules_find(c->rules, put_name, &(Answer) {c, result});
 	return (Datum) 0;
 }

@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "attempt.h"
 #include "current.h"
 #include "now.h"
 #include "pass.h"
@@ -114,24 +115,65 @@ evaluate_many(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset 
 	(void) seg_pass_run(program, now, DT_NOEND, members, emit, NULL, &pass);
 }
 
+/* What is to be evaluated, and what for. */
+typedef struct Evaluation
+{
+	SegRuleset *ruleset;
+	const SegMemberSet *members;
+	const Bitmapset *rules;
+	TimestampTz now;
+	SegSetBuilder **builders;	/* by rule */
+} Evaluation;
+
+static void
+begin_evaluation(Evaluation *e)
+{
+	e->builders = palloc0(sizeof(SegSetBuilder *) * e->ruleset->nsegments);
+	for (int i = -1; (i = bms_next_member(e->rules, i)) >= 0;)
+		e->builders[i] = seg_set_builder_create();
+}
+
+static SegMemberSet **
+end_evaluation(Evaluation *e)
+{
+	SegMemberSet **sets = palloc0(sizeof(SegMemberSet *) * e->ruleset->nsegments);
+
+	for (int i = -1; (i = bms_next_member(e->rules, i)) >= 0;)
+	{
+		sets[i] = seg_set_builder_finish(e->builders[i]);
+		seg_set_builder_free(e->builders[i]);
+	}
+	return sets;
+}
+
+static void
+try_few(void *arg)
+{
+	Evaluation *e = arg;
+
+	evaluate_few(e->ruleset, e->members, e->rules, e->now, e->builders);
+}
+
+SegMemberSet **
+seg_current_evaluate_alone(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, TimestampTz now)
+{
+	Evaluation	e = {.ruleset = ruleset,.members = members,.rules = rules,.now = now};
+
+	begin_evaluation(&e);
+	evaluate_many(ruleset, members, rules, now, e.builders);
+	return end_evaluation(&e);
+}
+
+/* A few are read with all that any rule wants; that can fail for a rule that was not asked for. */
 SegMemberSet **
 seg_current_evaluate(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, TimestampTz now)
 {
-	SegMemberSet **sets = palloc0(sizeof(SegMemberSet *) * ruleset->nsegments);
-	SegSetBuilder **builders = palloc0(sizeof(SegSetBuilder *) * ruleset->nsegments);
+	Evaluation	e = {.ruleset = ruleset,.members = members,.rules = rules,.now = now};
 
-	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
-		builders[i] = seg_set_builder_create();
-	if (seg_set_cardinality(members) <= MOST_ONE_BY_ONE)
-		evaluate_few(ruleset, members, rules, now, builders);
-	else
-		evaluate_many(ruleset, members, rules, now, builders);
-	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
-	{
-		sets[i] = seg_set_builder_finish(builders[i]);
-		seg_set_builder_free(builders[i]);
-	}
-	return sets;
+	begin_evaluation(&e);
+	if (seg_set_cardinality(members) <= MOST_ONE_BY_ONE && seg_attempt(try_few, &e) == NULL)
+		return end_evaluation(&e);
+	return seg_current_evaluate_alone(ruleset, members, rules, now);
 }
 
 /* One segment. */

@@ -50,4 +50,8 @@ extern int64 *seg_current_counts(const SegPopulation *population, const List *se
 extern SegMemberSet **seg_current_evaluate(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules,
 										   TimestampTz now);
 
+/* The same with these rules alone: nothing is read for the others. */
+extern SegMemberSet **seg_current_evaluate_alone(SegRuleset *ruleset, const SegMemberSet *members,
+												 const Bitmapset *rules, TimestampTz now);
+
 #endif							/* SEG_CURRENT_H */

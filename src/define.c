@@ -113,6 +113,12 @@ seg_param_int4(int32 value)
 }
 
 SegParam
+seg_param_int8(int64 value)
+{
+	return (SegParam) {INT8OID, Int64GetDatum(value), false};
+}
+
+SegParam
 seg_param_id(int32 value)
 {
 	return (SegParam) {INT4OID, Int32GetDatum(value), value == 0};
@@ -157,8 +163,8 @@ seg_param_moment(TimestampTz value)
 	return (SegParam) {TIMESTAMPTZOID, TimestampTzGetDatum(value), TIMESTAMP_IS_NOEND(value)};
 }
 
-int32
-seg_define_write(const char *sql, int nparams, const SegParam *params)
+static int32
+write_as_extension(const char *sql, int nparams, const SegParam *params, bool definition)
 {
 	SegUser		user;
 	Oid			types[MAX_PARAMS];
@@ -180,7 +186,7 @@ seg_define_write(const char *sql, int nparams, const SegParam *params)
 	if (done < 0)
 		elog(ERROR, "cannot execute: %s", sql);
 	/* for those who keep definitions in memory: classify.c */
-	if (done != SPI_OK_SELECT)
+	if (definition && done != SPI_OK_SELECT)
 		CacheInvalidateRelcacheByRelid(seg_catalog_relation("segment"));
 	result = (int32) SPI_processed;
 	if (SPI_tuptable != NULL && SPI_processed > 0)
@@ -192,6 +198,18 @@ seg_define_write(const char *sql, int nparams, const SegParam *params)
 	SPI_finish();
 	seg_user_restore(&user);
 	return result;
+}
+
+int32
+seg_define_write(const char *sql, int nparams, const SegParam *params)
+{
+	return write_as_extension(sql, nparams, params, true);
+}
+
+int32
+seg_define_write_quietly(const char *sql, int nparams, const SegParam *params)
+{
+	return write_as_extension(sql, nparams, params, false);
 }
 
 void

@@ -55,6 +55,7 @@ typedef struct SegParam
 } SegParam;
 
 extern SegParam seg_param_int4(int32 value);
+extern SegParam seg_param_int8(int64 value);
 extern SegParam seg_param_id(int32 value);	/* 0 is null */
 extern SegParam seg_param_oid(Oid type, Oid value);
 extern SegParam seg_param_bool(bool value);
@@ -68,6 +69,9 @@ extern SegParam seg_param_moment(TimestampTz value);	/* DT_NOEND is null */
  * the first column of the first row that it returns, else the number of rows.
  */
 extern int32 seg_define_write(const char *sql, int nparams, const SegParam *params);
+
+/* The same where no definition changes: those who keep them in memory hear nothing of it. */
+extern int32 seg_define_write_quietly(const char *sql, int nparams, const SegParam *params);
 
 /*
  * Binds rules as the population's owner, since the literals of a type are read by that type's
@@ -109,6 +113,13 @@ extern void seg_check_name_is_free(const SegPopulation *population, SegLookupOf 
  */
 extern void seg_define_build(const SegPopulation *population, List *segments, TimestampTz as_of, SegReason reason);
 
+/*
+ * The same for one segment alone, which is new, while others write: they note whom they touch,
+ * since they know of it, and those who did not know are waited for before.
+ */
+extern void seg_define_build_unlocked(const SegPopulation *population, SegSegment *segment);
+extern void seg_define_wait_for_writers(const SegPopulation *population);
+
 /* The same for all that is kept current. */
 extern void seg_define_refresh(const SegPopulation *population, List *segments, TimestampTz as_of);
 
@@ -134,6 +145,23 @@ extern void seg_depend_source(const SegPopulation *population, const char *sourc
 extern void seg_depend_lookup(const SegPopulation *population, const SegLookup *lookup);
 extern void seg_depend_attribute(const SegPopulation *population, const char *attribute, List *columns);
 extern void seg_depend_segments(const SegPopulation *population, List *segments);
+
+/*
+ * define_segment.c: a new segment, with all that belongs to it, but not built; name and rule are
+ * checked.
+ */
+typedef struct SegNewSegment
+{
+	const char *name;
+	const SegRule *rule;
+	const char *description;
+	TimestampTz valid_until;
+	bool		notify;
+} SegNewSegment;
+
+extern void seg_check_new_segment(const SegPopulation *population, const SegNewSegment *new_segment);
+extern SegSegment *seg_define_segment(SegPopulation **population, const SegNewSegment *new_segment);
+extern TimestampTz seg_arg_valid_until(FunctionCallInfo fcinfo, int n, TimestampTz if_null);
 
 /*
  * define_view.c: the view of a segment, where the population has a schema for them; else

@@ -5,7 +5,7 @@
  * Where triggers keep a population current, a build locks out the writers of all tables that the
  * population reads, as CREATE INDEX does, takes its snapshot after the locks, and
  * evaluates for a moment after both: whoever wrote before is in what it reads, and
- * whoever writes after finds the segment.  Locks are taken in one order.
+ * whoever writes after finds the segment.
  *
  * Whatever is built, the segment of everyone is built along with it, so that shares are
  * those of one moment.
@@ -27,6 +27,9 @@
 #include "settle.h"
 #include "store.h"
 
+/* How often the tables are tried for all together. */
+#define LOCK_ROUNDS		100
+
 static void
 add_with_parts(List **relids, Oid relid)
 {
@@ -34,11 +37,11 @@ add_with_parts(List **relids, Oid relid)
 	*relids = list_concat_unique_oid(*relids, find_all_inheritors(relid, NoLock, NULL));
 }
 
-static void
-lock_writers(const SegPopulation *p)
+/* In order, so that those who lock them do not meet. */
+static List *
+relations_read(const SegPopulation *p)
 {
 	List	   *relids = NIL;
-	ListCell   *lc;
 
 	add_with_parts(&relids, p->relid);
 	for (int i = 0; i < p->nsources; i++)
@@ -46,8 +49,53 @@ lock_writers(const SegPopulation *p)
 	for (int i = 0; i < p->nlookups; i++)
 		add_with_parts(&relids, p->lookups[i].relid);
 	list_sort(relids, list_oid_cmp);
-	foreach(lc, relids)
-		LockRelationOid(lfirst_oid(lc), ShareLock);
+	return relids;
+}
+
+/* Locks the others, too, if nobody is in the way; else none of them, and says who was. */
+static int
+lock_others(Oid *relids, int n, int first)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (i == first || ConditionalLockRelationOid(relids[i], ShareLock))
+			continue;
+		for (int k = 0; k < i; k++)
+			if (k != first)
+				UnlockRelationOid(relids[k], ShareLock);
+		return i;
+	}
+	return -1;
+}
+
+/*
+ * A transaction that writes one of the tables and goes on to another must not meet us half-way.  So
+ * we wait for one table at a time, holding no other; if that does not come to an end, in order.
+ */
+static void
+lock_writers(const SegPopulation *population)
+{
+	List	   *list = relations_read(population);
+	int			n = list_length(list);
+	Oid		   *relids = palloc(sizeof(Oid) * n);
+	int			first = 0;
+	ListCell   *lc;
+
+	foreach(lc, list)
+		relids[foreach_current_index(lc)] = lfirst_oid(lc);
+	for (int round = 0; round < LOCK_ROUNDS; round++)
+	{
+		int			busy;
+
+		LockRelationOid(relids[first], ShareLock);
+		busy = lock_others(relids, n, first);
+		if (busy < 0)
+			return;
+		UnlockRelationOid(relids[first], ShareLock);
+		first = busy;
+	}
+	for (int i = 0; i < n; i++)
+		LockRelationOid(relids[i], ShareLock);
 }
 
 TimestampTz
@@ -71,7 +119,7 @@ seg_not_before_settled(const SegPopulation *population, TimestampTz moment)
 static void
 build(const SegPopulation *population, List *segments, TimestampTz as_of, SegReason reason, bool all)
 {
-	int			n = list_length(segments) + 1;
+	int			n = list_length(segments);
 	const SegSegment **built = palloc(sizeof(SegSegment *) * n);
 	const SegRule **rules = palloc(sizeof(SegRule *) * n);
 	int32	   *ids = palloc(sizeof(int32) * n);
@@ -80,7 +128,6 @@ build(const SegPopulation *population, List *segments, TimestampTz as_of, SegRea
 	SegParam	params[2];
 	ListCell   *lc;
 
-	segments = lappend(list_copy(segments), seg_segment_get(population->id, SEG_EVERYONE, false));
 	foreach(lc, segments)
 	{
 		int			i = foreach_current_index(lc);
@@ -89,8 +136,6 @@ build(const SegPopulation *population, List *segments, TimestampTz as_of, SegRea
 		rules[i] = built[i]->rule;
 		ids[i] = built[i]->id;
 	}
-	if (current)
-		lock_writers(population);
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
 	task.now = current ? seg_not_before_settled(population, as_of) : as_of;
@@ -110,16 +155,49 @@ build(const SegPopulation *population, List *segments, TimestampTz as_of, SegRea
 	PopActiveSnapshot();
 }
 
+static List *
+with_everyone(const SegPopulation *population, List *segments)
+{
+	return lappend(list_copy(segments), seg_segment_get(population->id, SEG_EVERYONE, false));
+}
+
 void
 seg_define_build(const SegPopulation *population, List *segments, TimestampTz as_of, SegReason reason)
 {
-	build(population, segments, as_of, reason, false);
+	if (population->maintenance != SEG_SCHEDULED)
+		lock_writers(population);
+	build(population, with_everyone(population, segments), as_of, reason, false);
+}
+
+void
+seg_define_build_unlocked(const SegPopulation *population, SegSegment *segment)
+{
+	build(population, list_make1(segment), seg_now_latest(), SEG_BY_RULE, false);
 }
 
 void
 seg_define_refresh(const SegPopulation *population, List *segments, TimestampTz as_of)
 {
-	build(population, segments, as_of, SEG_BY_DATA, true);
+	if (population->maintenance != SEG_SCHEDULED)
+		lock_writers(population);
+	build(population, with_everyone(population, segments), as_of, SEG_BY_DATA, true);
+}
+
+void
+seg_define_wait_for_writers(const SegPopulation *population)
+{
+	List	   *relids = relations_read(population);
+	List	   *tags = NIL;
+	ListCell   *lc;
+
+	foreach(lc, relids)
+	{
+		LOCKTAG    *tag = palloc(sizeof(LOCKTAG));
+
+		SET_LOCKTAG_RELATION(*tag, MyDatabaseId, lfirst_oid(lc));
+		tags = lappend(tags, tag);
+	}
+	WaitForLockersMultiple(tags, ShareLock, false);
 }
 
 void

@@ -10,14 +10,13 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/bitmapset.h"
-#include "utils/memutils.h"
-#include "utils/resowner.h"
 
+#include "attempt.h"
 #include "define.h"
+#include "lock.h"
 #include "nearest.h"
 #include "rule_info.h"
 #include "trigger.h"
@@ -70,6 +69,23 @@ program_stands_on(const SegProgram *program, const Doomed *doomed)
 	return false;
 }
 
+/* Does a rule stand on it?  segment: whose it is, or 0. */
+typedef struct Standing
+{
+	const SegRule *rule;
+	int32		segment;
+	const Doomed *doomed;
+	bool		result;
+} Standing;
+
+static void
+find_standing(void *arg)
+{
+	Standing   *s = arg;
+
+	s->result = program_stands_on(seg_define_bind(s->doomed->population, 1, &s->rule, &s->segment), s->doomed);
+}
+
 /*
  * A rule that cannot be bound any more, say because somebody dropped a column, stands on
  * nothing; it must not be in the way of clearing up.
@@ -77,33 +93,9 @@ program_stands_on(const SegProgram *program, const Doomed *doomed)
 static bool
 rule_stands_on(const SegRule *rule, int32 segment, const Doomed *doomed)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool result = false;
+	Standing	standing = {.rule = rule,.segment = segment,.doomed = doomed};
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		result = program_stands_on(seg_define_bind(doomed->population, 1, &rule, &segment), doomed);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_OPERATOR_INTERVENTION ||
-			ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES)
-			ReThrowError(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return result;
+	return seg_attempt(find_standing, &standing) == NULL && standing.result;
 }
 
 /* Other sources, lookups: until there are no more of them. */
@@ -220,6 +212,8 @@ delete_doomed(const Doomed *doomed)
 	ListCell   *lc;
 	int			i;
 
+	if (doomed->segments != NIL)
+		(void) seg_lock_feed(population->id, true);
 	foreach(lc, doomed->segments)
 	{
 		SegSegment *segment = lfirst(lc);
@@ -227,6 +221,8 @@ delete_doomed(const Doomed *doomed)
 
 		seg_view_drop(population, segment->name);
 		id = seg_param_int4(segment->id);
+		(void) seg_define_write("DELETE FROM segments.change WHERE segment = $1", 1, &id);
+		(void) seg_define_write("DELETE FROM segments.history WHERE segment = $1", 1, &id);
 		(void) seg_define_write("DELETE FROM segments.membership WHERE segment = $1", 1, &id);
 		delete_definition(population, "segment", segment->id);
 	}

@@ -24,6 +24,7 @@
 #include "catalog.h"
 #include "clock.h"
 #include "define.h"
+#include "lock.h"
 #include "nearest.h"
 #include "now.h"
 #include "trigger.h"
@@ -314,6 +315,11 @@ Datum
 drop_population(PG_FUNCTION_ARGS)
 {
 	static const char *const delete_from[] = {
+		"DELETE FROM segments.consumer WHERE population = $1",
+		"DELETE FROM segments.change WHERE population = $1",
+		"DELETE FROM segments.history WHERE population = $1",
+		"DELETE FROM segments.due WHERE population = $1",
+		"DELETE FROM segments.chunk WHERE population = $1",
 		"DELETE FROM segments.membership WHERE population = $1",
 		"DELETE FROM segments.dependency WHERE population = $1",
 		"DELETE FROM segments.dictionary WHERE population = $1",
@@ -343,6 +349,7 @@ drop_population(PG_FUNCTION_ARGS)
 				 errdetail("They are: %s.", seg_list_names(names)),
 				 errhint("Use cascade => true to drop them, too.")));
 	seg_views_drop(population);
+	(void) seg_lock_feed(population->id, true);
 	for (Size i = 0; i < lengthof(delete_from); i++)
 		(void) seg_define_write(delete_from[i], 1, &id);
 	seg_triggers_sync(population);

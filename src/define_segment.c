@@ -8,6 +8,7 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
+#include "utils/datetime.h"
 #include "utils/timestamp.h"
 
 #include "current.h"
@@ -75,10 +76,49 @@ count_members_of(SegPopulation **population, const char *name)
 	return seg_current_count(&current);
 }
 
-static TimestampTz
-valid_until_arg(FunctionCallInfo fcinfo, int n)
+/* Rules know no moment after this one. */
+#define LAST_MOMENT		((TimestampTz) (date2j(10000, 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY)
+
+/* Null: the segment has no end, or that which it has. */
+TimestampTz
+seg_arg_valid_until(FunctionCallInfo fcinfo, int n, TimestampTz if_null)
 {
-	return PG_ARGISNULL(n) ? DT_NOEND : PG_GETARG_TIMESTAMPTZ(n);
+	TimestampTz moment = PG_ARGISNULL(n) ? if_null : PG_GETARG_TIMESTAMPTZ(n);
+
+	if (!TIMESTAMP_IS_NOEND(moment) && moment >= LAST_MOMENT)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("argument \"%s\" is out of range", "valid_until"),
+				 errhint("A segment that does not end is valid until infinity.")));
+	return moment;
+}
+
+void
+seg_check_new_segment(const SegPopulation *population, const SegNewSegment *new_segment)
+{
+	check_segment_name(population, new_segment->name);
+}
+
+SegSegment *
+seg_define_segment(SegPopulation **population, const SegNewSegment *new_segment)
+{
+	SegSegment *segment;
+	SegParam	params[6];
+
+	check_segment_name(*population, new_segment->name);
+	params[0] = seg_param_int4((*population)->id);
+	params[1] = seg_param_text(new_segment->name);
+	params[2] = seg_param_rule(new_segment->rule);
+	params[3] = seg_param_text(new_segment->description ? new_segment->description : "");
+	params[4] = seg_param_moment(new_segment->valid_until);
+	params[5] = seg_param_bool(new_segment->notify);
+	(void) seg_define_write("INSERT INTO segments.segment (population, name, rule, description, valid_until, notify)"
+							" VALUES ($1, $2, $3, $4, $5, $6)", 6, params);
+	*population = seg_define_again(*population);
+	segment = seg_segment_get((*population)->id, new_segment->name, false);
+	check_rule(*population, segment);
+	seg_depend_segments(*population, list_make1(segment));
+	return segment;
 }
 
 /*
@@ -87,35 +127,23 @@ valid_until_arg(FunctionCallInfo fcinfo, int n)
 Datum
 create_segment(PG_FUNCTION_ARGS)
 {
-	char	   *name = seg_arg_required_text(fcinfo, 0, "name");
+	SegNewSegment new_segment = {.name = seg_arg_required_text(fcinfo, 0, "name")};
 	SegPopulation *population = seg_define_begin(seg_arg_text(fcinfo, 2));
-	char	   *description = seg_arg_text(fcinfo, 3);
 	bool		build = seg_arg_flag(fcinfo, 4, true);
-	List	   *segments;
+	SegSegment *segment;
 	int64		members = 0;
-	SegParam	params[6];
 
-	check_segment_name(population, name);
-
-	params[0] = seg_param_int4(population->id);
-	params[1] = seg_param_text(name);
-	params[2] = seg_param_rule(seg_arg_required_rule(fcinfo, 1, "rule"));
-	params[3] = seg_param_text(description ? description : "");
-	params[4] = seg_param_moment(valid_until_arg(fcinfo, 5));
-	params[5] = seg_param_bool(seg_arg_flag(fcinfo, 6, false));
-	(void) seg_define_write("INSERT INTO segments.segment (population, name, rule, description, valid_until, notify)"
-							" VALUES ($1, $2, $3, $4, $5, $6)", 6, params);
-
-	population = seg_define_again(population);
-	segments = list_make1(seg_segment_get(population->id, name, false));
-	check_rule(population, linitial(segments));
-	seg_depend_segments(population, segments);
+	new_segment.rule = seg_arg_required_rule(fcinfo, 1, "rule");
+	new_segment.description = seg_arg_text(fcinfo, 3);
+	new_segment.valid_until = seg_arg_valid_until(fcinfo, 5, DT_NOEND);
+	new_segment.notify = seg_arg_flag(fcinfo, 6, false);
+	segment = seg_define_segment(&population, &new_segment);
 	if (build)
 	{
-		seg_define_build(population, segments, seg_now_latest(), SEG_BY_RULE);
-		members = count_members_of(&population, name);
+		seg_define_build(population, list_make1(segment), seg_now_latest(), SEG_BY_RULE);
+		members = count_members_of(&population, segment->name);
 	}
-	seg_view_create(population, name);
+	seg_view_create(population, segment->name);
 	seg_define_end();
 	if (!build)
 		PG_RETURN_NULL();
@@ -198,7 +226,7 @@ alter_segment(PG_FUNCTION_ARGS)
 	params[2] = seg_param_text(new_name);
 	params[3] = seg_param_text(description);
 	params[4] = seg_param_bool(active);
-	params[5] = PG_ARGISNULL(6) ? seg_param_moment(segment->valid_until) : seg_param_moment(PG_GETARG_TIMESTAMPTZ(6));
+	params[5] = seg_param_moment(seg_arg_valid_until(fcinfo, 6, segment->valid_until));
 	params[6] = seg_param_bool(seg_arg_flag(fcinfo, 7, segment->notify));
 	if (!active && segment->active)
 		seg_define_settle(population);

@@ -343,16 +343,13 @@ test(SegDirect *d, DocumentValue *value, SegCompare op, const SegNode *node)
 static bool
 compare(SegDirect *d, const SegNode *node)
 {
-	static const SegCompare mirrored[] = {
-		[SEG_EQ] = SEG_EQ,[SEG_LT] = SEG_GT,[SEG_LE] = SEG_GE,[SEG_GT] = SEG_LT,[SEG_GE] = SEG_LE
-	};
 	const SegNode *left = seg_node_child(node, 0);
 	const SegNode *right = seg_node_child(node, 1);
 	DocumentValue room;
 
 	if (left->kind == SEG_NODE_NAME)
 		return test(d, value_of_name(d, left, &room), node->op, right);
-	return test(d, value_of_name(d, right, &room), mirrored[node->op], left);
+	return test(d, value_of_name(d, right, &room), seg_compare_mirrored(node->op), left);
 }
 
 static bool
@@ -515,4 +512,11 @@ seg_direct_holds(SegDirect *d, const SegRule *rule, uint32 *hints)
 	d->rule = rule;
 	d->hints = hints;
 	return holds(d, seg_rule_root(rule));
+}
+
+bool
+seg_direct_node_holds(SegDirect *d, const SegNode *node)
+{
+	d->hints = NULL;
+	return holds(d, node);
 }

@@ -33,4 +33,7 @@ extern void seg_direct_document(SegDirect *d, const JsonbContainer *document, bo
  */
 extern bool seg_direct_holds(SegDirect *d, const SegRule *rule, uint32 *hints);
 
+/* Does a condition in a simple rule hold? */
+extern bool seg_direct_node_holds(SegDirect *d, const SegNode *node);
+
 #endif							/* SEG_EVAL_DOC_DIRECT_H */

@@ -19,6 +19,7 @@
 
 #include <math.h>
 
+#include "common/int.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
@@ -31,7 +32,7 @@
 /* Doubles tell microseconds from each other up to here. */
 #define EXACT_DOUBLE		4503599627370496.0
 
-static const SegDrift for_ever = {DT_NOEND, 0, false};
+static const SegDrift for_ever = {.end = DT_NOEND,.steady = true};
 
 SegUntilState *
 seg_until_begin(SegEval *e)
@@ -79,7 +80,7 @@ seg_until(SegEval *e, const SegExpr *expr)
 static SegDrift
 stays(TimestampTz end)
 {
-	return (SegDrift) {end, 0, false};
+	return (SegDrift) {.end = end};
 }
 
 static SegDrift
@@ -182,10 +183,13 @@ covers(const SegEval *e, const SegValue *time, TimestampTz *first, TimestampTz *
 	return true;
 }
 
-static double
-microseconds(const Interval *span)
+/* What a duration is compared by; false if it is too long. */
+static bool
+microseconds(const Interval *span, int64 *result)
 {
-	return (double) span->time + ((double) span->month * DAYS_PER_MONTH + span->day) * USECS_PER_DAY;
+	int64		days = (int64) span->month * DAYS_PER_MONTH + span->day;
+
+	return !pg_mul_s64_overflow(days, USECS_PER_DAY, result) && !pg_add_s64_overflow(*result, span->time, result);
 }
 
 /* By how much a is greater than b; false if that cannot be told. */
@@ -193,10 +197,9 @@ static bool
 difference(const SegEval *e, const SegValue *a, const SegValue *b, double *gap)
 {
 	SegValue	result;
-	TimestampTz a_first,
-				a_last,
-				b_first,
-				b_last;
+	int64		x,
+				y,
+				ignore;
 
 	if (seg_value_is_number(a) && seg_value_is_number(b))
 	{
@@ -211,13 +214,60 @@ difference(const SegEval *e, const SegValue *a, const SegValue *b, double *gap)
 	}
 	if (a->tag == SEG_V_DURATION && b->tag == SEG_V_DURATION)
 	{
-		*gap = microseconds(a->v.span) - microseconds(b->v.span);
-		return true;
+		if (!microseconds(a->v.span, &x) || !microseconds(b->v.span, &y))
+			return false;
 	}
-	if (!covers(e, a, &a_first, &a_last) || !covers(e, b, &b_first, &b_last))
+	else if (!covers(e, a, &x, &ignore) || !covers(e, b, &ignore, &y))
 		return false;
-	*gap = (double) a_first - (double) b_last;
+	/* beyond all that can be, the exact distance does not matter */
+	*gap = pg_sub_s64_overflow(x, y, &ignore) ? (double) x - (double) y : (double) ignore;
 	return true;
+}
+
+/* The trend of both together, the second turned round by sign -1. */
+static void
+add_trends(SegDrift *out, const SegDrift *a, const SegDrift *b, int sign)
+{
+	out->steady = a->steady && b->steady;
+	out->trend = a->trend + sign * b->trend;
+	out->slack = a->slack + b->slack;
+}
+
+static void
+scale_trend(SegDrift *out, const SegDrift *arg, double factor)
+{
+	out->steady = arg->steady;
+	out->trend = arg->trend * factor;
+	out->slack = arg->slack * fabs(factor);
+}
+
+/* The same on the whole: not before what goes in steps can have come across. */
+static TimestampTz
+comes_across(const SegEval *e, double gap, const SegDrift *difference)
+{
+	double		distance = fabs(gap) - difference->slack;
+	double		steps;
+
+	if (!difference->steady || !(distance > 0))
+		return e->clock.now + 1;
+	if (difference->trend == 0 || (gap > 0) == (difference->trend > 0))
+		return DT_NOEND;
+	/* slack is wide enough for everything that is rounded here */
+	steps = distance / fabs(difference->trend);
+	if (!(steps < (double) (END_TIMESTAMP - e->clock.now)))
+		return DT_NOEND;
+	return e->clock.now + Max((int64) steps, 1);
+}
+
+/* Until when "gap is greater than 0" is what it is, of a difference that moves so. */
+static TimestampTz
+gap_lasts(const SegEval *e, double gap, const SegDrift *difference)
+{
+	TimestampTz even = difference->end;
+
+	if (difference->rate != 0 || difference->rounded)
+		even = Min(even, crosses_zero(e, gap, difference->rate, difference->rounded));
+	return Max(even, comes_across(e, gap, difference));
 }
 
 /* Until when "a op b" is what it is, for any two values. */
@@ -228,27 +278,32 @@ drifting_compare(SegEval *e, SegCompare op, const SegExpr *a, const SegExpr *b, 
 	SegDrift	drift_b = seg_until_drift(e, b);
 	const SegValue *value_a = seg_eval_value(e, a);
 	const SegValue *value_b = seg_eval_value(e, b);
-	TimestampTz end = Min(drift_a.end, drift_b.end);
-	double		rate = drift_a.rate - drift_b.rate;
-	bool		rounded = drift_a.rounded || drift_b.rounded;
+	SegDrift	away = {.end = Min(drift_a.end, drift_b.end)};
+	SegDrift	back;
+	bool		moves = drift_a.rate != 0 || drift_b.rate != 0;
+	TimestampTz end = DT_NOEND;
 	double		gap;
 	int			ignore;
 
-	if ((drift_a.rate == 0 && drift_b.rate == 0) || !seg_value_compare(value_a, value_b, how, &ignore))
-		return end;
-	if (rate == 0 && !rounded)
-		return end;
+	add_trends(&away, &drift_a, &drift_b, -1);
+	if ((!moves && !away.steady) || !seg_value_compare(value_a, value_b, how, &ignore))
+		return away.end;
+	away.rate = drift_a.rate - drift_b.rate;
+	away.rounded = moves && (drift_a.rounded || drift_b.rounded);
+	back = away;
+	back.rate = -away.rate;
+	back.trend = -away.trend;
 	if (op != SEG_LT && op != SEG_GE)
 	{
 		if (!difference(e, value_a, value_b, &gap))
-			return e->clock.now + 1;
-		end = Min(end, crosses_zero(e, gap, rate, rounded));
+			return moves ? e->clock.now + 1 : away.end;
+		end = gap_lasts(e, gap, &away);
 	}
 	if (op != SEG_GT && op != SEG_LE)
 	{
 		if (!difference(e, value_b, value_a, &gap))
-			return e->clock.now + 1;
-		end = Min(end, crosses_zero(e, gap, -rate, rounded));
+			return moves ? e->clock.now + 1 : away.end;
+		end = Min(end, gap_lasts(e, gap, &back));
 	}
 	return end;
 }
@@ -268,6 +323,13 @@ compare(SegEval *e, SegCompare op, const SegExpr *a, const SegExpr *b, const Seg
 	}
 	if (a->op == SEG_X_AGGREGATE && !b->moves)
 		return seg_until_aggregate_test(e, a, op, seg_eval_value(e, b), how);
+	if (a->op == SEG_X_FUNCTION && a->detail == SEG_FUNC_AGE && !a->args[0]->moves &&
+		b->op == SEG_X_CONST && b->constant.tag == SEG_V_INT)
+	{
+		const SegValue *age = seg_eval_value(e, a);
+
+		return age->tag == SEG_V_INT ? seg_until_age_test(age->v.i, seg_until(e, a), op, b->constant.v.i) : DT_NOEND;
+	}
 	drift = seg_until_drift(e, a);
 	if (b->op == SEG_X_CLOCK && drift.rate == 0)
 		return Min(drift.end, seg_until_clock(e, op, seg_eval_value(e, a), b));
@@ -352,6 +414,31 @@ span_lasts(SegEval *e, const SegExpr *expr)
 
 /* Values. */
 
+static bool
+is_fixed(const SegDrift *drift)
+{
+	return drift->rate == 0 && TIMESTAMP_IS_NOEND(drift->end);
+}
+
+static SegDrift
+sum_of(const SegDrift *a, const SegDrift *b, int sign, TimestampTz end)
+{
+	SegDrift	drift = {.end = end,.rate = a->rate + sign * b->rate,.rounded = true};
+
+	add_trends(&drift, a, b, sign);
+	return drift;
+}
+
+/* What moves, times a number that stays for ever (or the end comes first). */
+static SegDrift
+scaled(const SegDrift *moving, double factor, TimestampTz end)
+{
+	SegDrift	drift = {.end = end,.rate = moving->rate * factor,.rounded = true};
+
+	scale_trend(&drift, moving, factor);
+	return drift;
+}
+
 static SegDrift
 arith_numbers(SegEval *e, const SegExpr *expr, SegDrift a, SegDrift b, TimestampTz end)
 {
@@ -361,15 +448,17 @@ arith_numbers(SegEval *e, const SegExpr *expr, SegDrift a, SegDrift b, Timestamp
 	switch (expr->detail)
 	{
 		case SEG_NODE_ADD:
-			return (SegDrift) {end, a.rate + b.rate, true};
+			return sum_of(&a, &b, 1, end);
 		case SEG_NODE_SUBTRACT:
-			return (SegDrift) {end, a.rate - b.rate, true};
+			return sum_of(&a, &b, -1, end);
 		case SEG_NODE_MULTIPLY:
-			if (a.rate != 0 && b.rate != 0)
-				return unknown(e);
-			return (SegDrift) {end, a.rate * y + b.rate * x, true};
+			if (!is_fixed(&a) && !is_fixed(&b))
+				return a.rate == 0 && b.rate == 0 ? stays(end) : unknown(e);
+			return is_fixed(&b) ? scaled(&a, y, end) : scaled(&b, x, end);
 		default:
-			return b.rate != 0 ? unknown(e) : (SegDrift) {end, a.rate / y, true};
+			if (!is_fixed(&b))
+				return a.rate == 0 && b.rate == 0 ? stays(end) : unknown(e);
+			return scaled(&a, 1 / y, end);
 	}
 }
 
@@ -391,10 +480,14 @@ static SegDrift
 arith_moment(SegEval *e, SegDrift moment, const SegValue *time, SegDrift span, const Interval *interval, int sign,
 			 TimestampTz end)
 {
+	SegDrift	drift = {.end = end,.rate = moment.rate + sign * span.rate,.rounded = moment.rounded || span.rounded};
 	SegTrack   *track;
 	int64		ahead;
 	TimestampTz piece;
 
+	/* days and months differ in length */
+	add_trends(&drift, &moment, &span, sign);
+	drift.slack += SEG_TRACK_SLACK;
 	if (moment.rate != 0 && (interval->month != 0 || interval->day != 0))
 	{
 		/* steps of the calendar go with the clock only up to the next irregularity */
@@ -403,16 +496,9 @@ arith_moment(SegEval *e, SegDrift moment, const SegValue *time, SegDrift span, c
 		track = seg_track_span(e->clock.zone, interval, sign, false);
 		if (!seg_track_piece(track, time->v.i, &ahead, &piece))
 			return unknown(e);
-		end = Min(end, e->clock.now + (piece - time->v.i));
+		drift.end = Min(end, e->clock.now + (piece - time->v.i));
 	}
-	return (SegDrift) {end, moment.rate + sign * span.rate, moment.rounded || span.rounded};
-}
-
-/* A duration that moves, times a number or divided by it. */
-static SegDrift
-scaled(double rate, double factor, bool divide, TimestampTz end)
-{
-	return (SegDrift) {end, divide ? rate / factor : rate * factor, true};
+	return drift;
 }
 
 static SegDrift
@@ -423,32 +509,37 @@ arith(SegEval *e, const SegExpr *expr)
 	const SegValue *x = seg_eval_value(e, expr->args[0]);
 	const SegValue *y = seg_eval_value(e, expr->args[1]);
 	TimestampTz end = Min(a.end, b.end);
+	SegDrift	drift;
 	int			sign = expr->detail == SEG_NODE_SUBTRACT ? -1 : 1;
 
-	if (a.rate == 0 && b.rate == 0)
+	if (a.rate == 0 && b.rate == 0 && !(a.steady && b.steady))
 		return stays(end);
 	if (a.rate == 0 && adds_nothing(e, x))
 		return stays(a.end);
 	if (b.rate == 0 && adds_nothing(e, y))
 		return stays(b.end);
 	if (seg_eval_value(e, expr)->tag == SEG_V_MISSING || x->tag == SEG_V_FLOAT || y->tag == SEG_V_FLOAT)
-		return unknown(e);
+		return a.rate == 0 && b.rate == 0 ? stays(end) : unknown(e);
 	if (seg_value_is_number(x) && seg_value_is_number(y))
 		return arith_numbers(e, expr, a, b, end);
 	if (expr->detail == SEG_NODE_MULTIPLY || expr->detail == SEG_NODE_DIVIDE)
 	{
 		/* a duration that moves and a number that does not */
-		if (x->tag == SEG_V_DURATION && b.rate == 0)
-			return scaled(a.rate, seg_value_double(y), expr->detail == SEG_NODE_DIVIDE, end);
-		if (y->tag == SEG_V_DURATION && a.rate == 0)
-			return scaled(b.rate, seg_value_double(x), false, end);
-		return unknown(e);
+		if (x->tag == SEG_V_DURATION && is_fixed(&b))
+			return scaled(&a, expr->detail == SEG_NODE_DIVIDE ? 1 / seg_value_double(y) : seg_value_double(y), end);
+		if (y->tag == SEG_V_DURATION && is_fixed(&a))
+			return scaled(&b, seg_value_double(x), end);
+		return a.rate == 0 && b.rate == 0 ? stays(end) : unknown(e);
 	}
 	if (y->tag == SEG_V_DURATION && x->tag != SEG_V_DURATION)
 		return arith_moment(e, a, x, b, y->v.span, sign, end);
 	if (x->tag == SEG_V_DURATION && y->tag != SEG_V_DURATION)
 		return arith_moment(e, b, y, a, x->v.span, 1, end);
-	return (SegDrift) {end, a.rate + sign * b.rate, a.rounded || b.rounded};
+	drift = sum_of(&a, &b, sign, end);
+	drift.rounded = a.rounded || b.rounded;
+	/* days count as of one length, or their midnights do not */
+	drift.slack += SEG_TRACK_SLACK;
+	return drift;
 }
 
 /* The first that is not missing. */
@@ -461,9 +552,10 @@ coalesce(SegEval *e, const SegExpr *expr)
 	{
 		SegDrift	drift = seg_until_drift(e, expr->args[i]);
 
-		end = Min(end, drift.end);
+		drift.steady &= TIMESTAMP_IS_NOEND(end);
+		drift.end = end = Min(end, drift.end);
 		if (seg_eval_value(e, expr->args[i])->tag != SEG_V_MISSING)
-			return (SegDrift) {end, drift.rate, drift.rounded};
+			return drift;
 	}
 	return stays(end);
 }
@@ -502,19 +594,21 @@ function(SegEval *e, const SegExpr *expr)
 		return coalesce(e, expr);
 	if (is_today(expr->args[0]) && (expr->detail == SEG_FUNC_MONTH || expr->detail == SEG_FUNC_YEAR))
 		return stays(seg_track_unit_end(e->until->wall, e->clock.now, expr->detail == SEG_FUNC_MONTH ? SEG_MONTH : SEG_YEAR));
+	if (expr->detail == SEG_FUNC_DAYS && arg.steady)
+		return scaled(&arg, 1.0 / USECS_PER_DAY, arg.end);
 	if (arg.rate == 0)
 		return stays(expr->detail == SEG_FUNC_AGE ? Min(arg.end, seg_until_age(e, value)) : arg.end);
 	switch (expr->detail)
 	{
 		case SEG_FUNC_DAYS:
-			return (SegDrift) {arg.end, arg.rate / USECS_PER_DAY, true};
+			return scaled(&arg, 1.0 / USECS_PER_DAY, arg.end);
 		case SEG_FUNC_ABS:
 			if (!difference(e, value, &zero, &gap))
 				return unknown(e);
 			negative = gap < 0 || (gap == 0 && arg.rate < 0);
 			if (negative ? arg.rate > 0 : arg.rate < 0)
 				arg.end = Min(arg.end, crosses_zero(e, negative ? -gap : gap, -fabs(arg.rate), true));
-			return (SegDrift) {arg.end, negative ? -arg.rate : arg.rate, true};
+			return (SegDrift) {.end = arg.end,.rate = negative ? -arg.rate : arg.rate,.rounded = true};
 		case SEG_FUNC_AGE:
 		case SEG_FUNC_YEAR:
 		case SEG_FUNC_MONTH:
@@ -530,19 +624,22 @@ function(SegEval *e, const SegExpr *expr)
 static SegDrift
 compute(SegEval *e, const SegExpr *expr)
 {
-	SegDrift	drift = {0};
+	SegDrift	drift;
+	SegDrift	negative;
 	SegCompareHow how;
 
 	switch (expr->op)
 	{
 		case SEG_X_CLOCK:
-			drift.end = seg_until_clock_word(e, expr, &drift.rate);
-			return drift;
+			return seg_until_clock_word(e, expr);
 		case SEG_X_ARITH:
 			return arith(e, expr);
 		case SEG_X_NEGATE:
 			drift = seg_until_drift(e, expr->args[0]);
-			return (SegDrift) {drift.end, -drift.rate, drift.rounded};
+			negative = drift;
+			negative.rate = -drift.rate;
+			negative.trend = -drift.trend;
+			return negative;
 		case SEG_X_FUNCTION:
 			return function(e, expr);
 		case SEG_X_AGGREGATE:

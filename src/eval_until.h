@@ -19,12 +19,18 @@
 /*
  * How a value moves from now on: until end it grows by rate in every microsecond; a moment
  * and a duration by microseconds, a number by ones.  Most values have rate 0: they stay.
+ *
+ * What goes in steps, like TODAY, goes its way on the whole: if it is steady, it never is further than
+ * slack from where trend leads, whatever the end.
  */
 typedef struct SegDrift
 {
 	TimestampTz end;
 	double		rate;
 	bool		rounded;		/* it may be beside its course by as little as a value is rounded */
+	bool		steady;
+	double		trend;
+	double		slack;
 } SegDrift;
 
 /* Which rows can come to count in an aggregate, or cease to, and when at the earliest. */
@@ -59,7 +65,8 @@ extern TimestampTz seg_until(SegEval *e, const SegExpr *expr);
 extern TimestampTz seg_until_clock(SegEval *e, SegCompare op, const SegValue *value, const SegExpr *clock);
 extern TimestampTz seg_until_span(SegEval *e, const SegExpr *expr, const SegValue *value);
 extern TimestampTz seg_until_age(SegEval *e, const SegValue *value);
-extern TimestampTz seg_until_clock_word(SegEval *e, const SegExpr *clock, double *rate);
+extern TimestampTz seg_until_age_test(int64 age, TimestampTz birthday, SegCompare op, int64 number);
+extern SegDrift seg_until_clock_word(SegEval *e, const SegExpr *clock);
 extern bool seg_until_unit(const SegNode *period, SegUnit *unit, int64 *shift);
 extern SegTrack *seg_until_track(SegEval *e, const SegExpr *expr);
 

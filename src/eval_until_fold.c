@@ -191,15 +191,15 @@ seg_until_aggregate(SegEval *e, const SegExpr *expr)
 	SegFoldItem *item = list_nth(fold->items, expr->item);
 	ItemUntil  *state = get_item(e, expr);
 	TimestampTz end = Min(state->rows.enters, state->rows.leaves);
-	SegDrift	unknown = {e->clock.now + 1, 0, false};
+	SegDrift	unknown = {.end = e->clock.now + 1};
 
 	if (item->kind == SEG_FOLD_EXISTS)
-		return (SegDrift) {state->count > 0 ? state->rows.last : state->rows.enters, 0, false};
+		return (SegDrift) {.end = state->count > 0 ? state->rows.last : state->rows.enters};
 	if (state->uneven ||
 		(state->rate != 0 && seg_eval_value(e, expr)->tag == SEG_V_MISSING))
 		return unknown;
 	/* equal ones stay equal if all move alike */
-	return (SegDrift) {end, item->kind == SEG_FOLD_COUNT_DISTINCT ? 0 : state->rate, state->rounded};
+	return (SegDrift) {.end = end,.rate = item->kind == SEG_FOLD_COUNT_DISTINCT ? 0 : state->rate,.rounded = state->rounded};
 }
 
 /*

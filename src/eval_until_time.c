@@ -19,6 +19,9 @@
 
 #include "eval_until.h"
 
+/* A year, which may be a leap year. */
+#define LONGEST_UNIT		(366 * USECS_PER_DAY)
+
 /* Points of the wall clock. */
 
 static TimestampTz
@@ -242,23 +245,26 @@ seg_until_clock(SegEval *e, SegCompare op, const SegValue *value, const SegExpr 
 	return until;
 }
 
-/* Until when a clock word's own value goes on as it does: at that rate. */
-TimestampTz
-seg_until_clock_word(SegEval *e, const SegExpr *clock, double *rate)
+/* How a clock word's own value moves: all go with the clock on the whole. */
+SegDrift
+seg_until_clock_word(SegEval *e, const SegExpr *clock)
 {
 	const SegNode *node = clock->node;
+	SegDrift	drift = {.steady = true,.trend = 1,.slack = SEG_TRACK_SLACK};
 	int64		ahead;
-	TimestampTz end;
 
-	*rate = 0;
 	if (node->kind == SEG_NODE_EDGE)
-		return seg_track_unit_end(e->until->wall, e->clock.now, SEG_FLAGS_UNIT(node->flags));
-	if (node->kind == SEG_NODE_CLOCK && node->op != SEG_NOW)
-		return days_last(e, (int64) e->clock.today + 1);
-	if (!seg_track_piece(seg_until_track(e, clock), e->clock.now, &ahead, &end))
-		return e->clock.now + 1;
-	*rate = 1;
-	return end;
+	{
+		drift.end = seg_track_unit_end(e->until->wall, e->clock.now, SEG_FLAGS_UNIT(node->flags));
+		drift.slack += LONGEST_UNIT;
+	}
+	else if (node->kind == SEG_NODE_CLOCK && node->op != SEG_NOW)
+		drift.end = days_last(e, (int64) e->clock.today + 1);
+	else if (seg_track_piece(seg_until_track(e, clock), e->clock.now, &ahead, &drift.end))
+		drift.rate = 1;
+	else
+		return (SegDrift) {.end = e->clock.now + 1};
+	return drift;
 }
 
 /* Windows and periods. */
@@ -469,6 +475,9 @@ seg_until_span(SegEval *e, const SegExpr *expr, const SegValue *value)
 	return expr->op == SEG_X_WITHIN ? within(e, expr, moment) : during(e, expr, moment);
 }
 
+/* As many as the calendar has, and nobody gets that old. */
+#define MOST_YEARS	200000
+
 /* Until when the age of somebody born on the value's day is what it is. */
 TimestampTz
 seg_until_age(SegEval *e, const SegValue *value)
@@ -496,4 +505,23 @@ seg_until_age(SegEval *e, const SegValue *value)
 		if (next > e->clock.today)
 			return days_last(e, next);
 	}
+}
+
+/* Until when an age compares so with a number: birthdays are a year apart, and this is the next. */
+TimestampTz
+seg_until_age_test(int64 age, TimestampTz birthday, SegCompare op, int64 number)
+{
+	int64		years;
+
+	if (op == SEG_EQ)
+		return Min(seg_until_age_test(age, birthday, SEG_GE, number), seg_until_age_test(age, birthday, SEG_GT, number));
+	if (TIMESTAMP_IS_NOEND(birthday) || pg_sub_s64_overflow(number, age, &years))
+		return DT_NOEND;
+	/* it is never less again than it has been */
+	if (op == SEG_GT || op == SEG_LE)
+		years++;
+	if (years <= 0 || years > MOST_YEARS ||
+		pg_add_s64_overflow(birthday, (years - 1) * 365 * USECS_PER_DAY, &birthday))
+		return DT_NOEND;
+	return birthday;
 }

@@ -24,8 +24,6 @@ typedef struct Keys
 	int			room;
 } Keys;
 
-static void keys_of_object(Keys *keys, uint64 path, const JsonbContainer *object);
-
 void
 seg_profile_key(SegProfileKey *key, uint64 path, SegProfileClass class, const void *value, int len)
 {
@@ -59,8 +57,7 @@ seg_profile_text(SegProfileKey *key, uint64 path, SegProfileClass class, const c
 void
 seg_profile_number(SegProfileKey *key, uint64 path, SegProfileClass class, Numeric number)
 {
-	SegValue	value = {.tag = SEG_V_NUMERIC,.v.n = number};
-	double		x = seg_value_double(&value) + 0.0;
+	double		x = seg_numeric_double(number) + 0.0;
 	uint64		bits;
 
 	memcpy(&bits, &x, sizeof(bits));
@@ -168,57 +165,34 @@ keys_of_list(Keys *keys, uint64 path, const JsonbContainer *list)
 }
 
 static void
-keys_of_value(Keys *keys, uint64 path, const JsonbValue *json)
+add_keys(void *arg, SegAttributeName *name, const JsonbValue *json)
 {
+	Keys	   *keys = arg;
 	SegProfileKey key;
 
 	switch (json->type)
 	{
 		case jbvString:
-			seg_profile_attribute(&key, path, json->val.string.val, json->val.string.len);
-			add(keys, &key);
+			seg_profile_attribute(&key, name->path, json->val.string.val, json->val.string.len);
 			break;
 		case jbvNumeric:
-			seg_profile_number(&key, path, SEG_PROFILE_NUMBER, json->val.numeric);
-			add(keys, &key);
+			seg_profile_number(&key, name->path, SEG_PROFILE_NUMBER, json->val.numeric);
 			break;
 		case jbvBool:
-			seg_profile_bool(&key, path, SEG_PROFILE_BOOL, json->val.boolean);
-			add(keys, &key);
+			seg_profile_bool(&key, name->path, SEG_PROFILE_BOOL, json->val.boolean);
 			break;
 		case jbvBinary:
 			if (JsonContainerIsArray(json->val.binary.data))
-				keys_of_list(keys, path, json->val.binary.data);
-			else
 			{
-				seg_profile_key(&key, path, SEG_PROFILE_OBJECT, NULL, 0);
-				add(keys, &key);
-				keys_of_object(keys, path, json->val.binary.data);
+				keys_of_list(keys, name->path, json->val.binary.data);
+				return;
 			}
+			seg_profile_key(&key, name->path, SEG_PROFILE_OBJECT, NULL, 0);
 			break;
 		default:
-			break;
+			return;
 	}
-}
-
-static void
-keys_of_object(Keys *keys, uint64 path, const JsonbContainer *object)
-{
-	uint32		count = JsonContainerSize(object);
-	uint64	   *paths = palloc_extended(sizeof(uint64) * ((Size) count + 1), MCXT_ALLOC_HUGE);
-	SegJsonWalk walk;
-	JsonbValue	json = {.type = jbvNull};
-
-	check_stack_depth();
-	seg_json_walk(&walk, object);
-	while (walk.index < count && seg_json_next(&walk, &json))
-		paths[walk.index - 1] = seg_key_path(path, json.val.string.val, json.val.string.len);
-	while (seg_json_next(&walk, &json))
-	{
-		CHECK_FOR_INTERRUPTS();
-		keys_of_value(keys, paths[walk.index - 1 - count], &json);
-	}
-	pfree(paths);
+	add(keys, &key);
 }
 
 Datum *
@@ -227,8 +201,7 @@ seg_profile_keys(const JsonbContainer *document, int *nkeys)
 	Keys		keys = {.room = 32};
 
 	keys.datums = palloc(sizeof(Datum) * keys.room);
-	if (JsonContainerIsObject(document))
-		keys_of_object(&keys, 0, document);
+	seg_document_visit(document, add_keys, &keys);
 	*nkeys = keys.n;
 	return keys.datums;
 }

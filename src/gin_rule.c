@@ -8,6 +8,10 @@
  * for all tokens, with a consistent function over a hundred of them, would ask each of
  * them about every rule that is found.
  *
+ * An index may have been told how often documents have a key (gin_rule_frequency.c), and
+ * then files rules under other keys than the function keys(rule) tells.  The operator
+ * serves look-ups only, which do not mind.
+ *
  * Copyright (c) 2026, the segments authors
  */
 #include "postgres.h"
@@ -47,11 +51,15 @@ document_tokens(PG_FUNCTION_ARGS)
 	PG_RETURN_ARRAYTYPE_P(keys_array(keys, n));
 }
 
+/*
+ * keys(rule), keys(rule, frequencies)
+ */
 Datum
 segment_rule_keys(PG_FUNCTION_ARGS)
 {
+	const SegFrequencies *f = PG_NARGS() < 2 ? NULL : seg_frequencies_from_text(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	int64		keys[SEG_RULE_MAX_KEYS];
-	int			n = seg_rule_keys(PG_GETARG_SEG_RULE_P(0), keys);
+	int			n = seg_rule_keys(PG_GETARG_SEG_RULE_P(0), f, keys);
 
 	PG_RETURN_ARRAYTYPE_P(keys_array(keys, n));
 }
@@ -61,7 +69,7 @@ segment_rule_filed_under(PG_FUNCTION_ARGS)
 {
 	int64		key = PG_GETARG_INT64(1);
 	int64		keys[SEG_RULE_MAX_KEYS];
-	int			n = seg_rule_keys(PG_GETARG_SEG_RULE_P(0), keys);
+	int			n = seg_rule_keys(PG_GETARG_SEG_RULE_P(0), NULL, keys);
 
 	for (int i = 0; i < n; i++)
 		if (keys[i] == key)
@@ -76,7 +84,7 @@ segment_rule_extract_value(PG_FUNCTION_ARGS)
 	int64		keys[SEG_RULE_MAX_KEYS];
 	Datum	   *datums;
 
-	*nkeys = seg_rule_keys(PG_GETARG_SEG_RULE_P(0), keys);
+	*nkeys = seg_rule_keys(PG_GETARG_SEG_RULE_P(0), seg_frequencies_of_index(fcinfo), keys);
 	datums = palloc(sizeof(Datum) * Max(*nkeys, 1));
 	for (int i = 0; i < *nkeys; i++)
 		datums[i] = Int64GetDatum(keys[i]);

@@ -6,6 +6,7 @@
  *		gin_rule_key.c		keys of single values and of ranges
  *		gin_rule_anchor.c	the keys of a rule
  *		gin_rule_token.c	the keys that a document looks under
+ *		gin_rule_frequency.c	how often documents have a key
  *
  * A key is a hash of a path in the document, a kind and a value of that kind.  Two keys
  * that collide only make a look-up find a rule that it need not have found.  They are
@@ -88,14 +89,52 @@ extern int	seg_key_range(uint64 path, SegKeyKind kind, int low, int high, int64 
 /* UTC's calendar: what a document says without a zone is at most 16 hours off. */
 extern const SegClock *seg_key_clock(void);
 
-/* keys has room for SEG_RULE_MAX_KEYS; returns how many there are */
-extern int	seg_rule_keys(const SegRule *rule, int64 *keys);
+/* How often documents have a key, and the counts that this comes from. */
+typedef struct SegFrequencies SegFrequencies;
+typedef struct SegKeyCounts SegKeyCounts;
+
+extern SegKeyCounts *seg_key_counts_begin(void);
+extern void seg_key_counts_add(SegKeyCounts *counts, const int64 *keys, int n);
+extern SegFrequencies *seg_key_counts_write(const SegKeyCounts *counts);
+extern double seg_frequency_of(const SegFrequencies *f, int64 key);
+extern SegFrequencies *seg_frequencies_copy(const SegFrequencies *f);
+extern SegFrequencies *seg_frequencies_from_text(const char *text);
+
+/* Those that the index has which a support function is called for; NULL: none. */
+extern const SegFrequencies *seg_frequencies_of_index(FunctionCallInfo fcinfo);
+
+/*
+ * keys has room for SEG_RULE_MAX_KEYS; returns how many there are.  f: what says which
+ * condition holds most rarely; NULL: its kind.
+ */
+extern int	seg_rule_keys(const SegRule *rule, const SegFrequencies *f, int64 *keys);
+
+/* How often a condition is expected to hold; 1 if its keys do not tell. */
+extern double seg_condition_mass(const SegNode *node, const SegFrequencies *f);
 
 /* A name without which the value is missing; NULL: none. */
 extern const SegNode *seg_strict_name(const SegNode *node);
 
 /* The source without rows of which a leaf, or its complement, does not hold; NULL: none. */
 extern const SegNode *seg_needed_source(const SegNode *leaf, bool negated);
+
+/* An attribute of a document, or of an object in it. */
+typedef struct SegAttributeName
+{
+	const struct SegAttributeName *object;	/* whose attribute it is; NULL: the document's */
+	const char *key;
+	uint32		len;
+	uint64		path;
+	uint32		number;			/* for whoever visits */
+} SegAttributeName;
+
+/* Visits every attribute, an object before what is in it. */
+typedef void (*SegAttributeVisitor) (void *arg, SegAttributeName *name, const JsonbValue *value);
+extern void seg_document_visit(const JsonbContainer *document, SegAttributeVisitor visit, void *arg);
+
+/* Takes the keys of a value; json is the value, or the element of it that the key is of. */
+typedef void (*SegKeyTaker) (void *arg, SegKeyKind kind, uint64 value, const JsonbValue *json);
+extern void seg_value_keys(const JsonbValue *json, SegKeyTaker take, void *arg);
 
 /* in order, none twice */
 extern int	seg_document_keys(const JsonbContainer *document, int64 **keys);

@@ -3,7 +3,8 @@
  *		The keys of a rule: those of its most selective necessary condition.
  *
  * A rule that holds for a document shares a key with it.  Of an AND one operand is enough,
- * the one that is expected to hold most rarely; an OR needs the keys of all operands.  NOT
+ * the one that is expected to hold most rarely (by the frequencies of its keys where they
+ * are known, else by its kind); an OR needs the keys of all operands.  NOT
  * is pushed down to the leaves before anything is left out.  A leaf has keys if it can
  * hold only for documents that have a certain value, or a value at all, under a name;
  * the complement of such a leaf also holds for documents that lack the name and has none.
@@ -41,6 +42,7 @@ typedef struct Anchor
 
 typedef struct Filing
 {
+	const SegFrequencies *frequencies;	/* NULL: not known */
 	bool		broad;			/* presence in place of values */
 	bool		overflow;		/* there were too many keys somewhere */
 	int			n;
@@ -71,6 +73,8 @@ push(Filing *f, int64 key, double mass)
 		return unanchored;
 	}
 	f->keys[f->n++] = key;
+	if (f->frequencies != NULL)
+		anchor.mass = seg_frequency_of(f->frequencies, key);
 	return anchor;
 }
 
@@ -125,7 +129,10 @@ push_range(Filing *f, const Range *range)
 	}
 	memcpy(f->keys + f->n, keys, sizeof(int64) * anchor.n);
 	f->n += anchor.n;
-	anchor.mass = seg_range_mass(range->kind, low, high);
+	if (f->frequencies == NULL)
+		anchor.mass = seg_range_mass(range->kind, low, high);
+	for (int i = 0; i < anchor.n && f->frequencies != NULL; i++)
+		anchor.mass += seg_frequency_of(f->frequencies, keys[i]);
 	return anchor;
 }
 
@@ -603,9 +610,9 @@ anchor_of(Filing *f, const SegNode *node, bool negated)
 }
 
 int
-seg_rule_keys(const SegRule *rule, int64 *keys)
+seg_rule_keys(const SegRule *rule, const SegFrequencies *frequencies, int64 *keys)
 {
-	Filing		f = {.broad = false};
+	Filing		f = {.frequencies = frequencies};
 	Anchor		anchor = anchor_of(&f, seg_rule_root(rule), false);
 
 	if (f.overflow)
@@ -622,4 +629,13 @@ seg_rule_keys(const SegRule *rule, int64 *keys)
 	}
 	memcpy(keys, f.keys, sizeof(int64) * anchor.n);
 	return anchor.n;
+}
+
+double
+seg_condition_mass(const SegNode *node, const SegFrequencies *frequencies)
+{
+	Filing		f = {.frequencies = frequencies};
+	Anchor		anchor = anchor_of(&f, node, false);
+
+	return anchor.found && !f.overflow ? anchor.mass : 1;
 }

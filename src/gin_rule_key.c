@@ -80,8 +80,7 @@ seg_key_hash_number(Numeric number)
 int
 seg_number_code(Numeric number)
 {
-	SegValue	value = {.tag = SEG_V_NUMERIC,.v.n = number};
-	double		x = seg_value_double(&value);
+	double		x = seg_numeric_double(number);
 	double		size = fabs(x);
 	uint64		bits;
 	int			steps = 0;

@@ -22,110 +22,136 @@ typedef struct Tokens
 	int64	   *keys;
 	int			n;
 	int			room;
+	uint64		path;			/* of the attribute at hand */
 } Tokens;
 
-static void tokens_of_object(Tokens *t, uint64 path, const JsonbContainer *object);
+/* Attributes. */
 
 static void
-add(Tokens *t, uint64 path, SegKeyKind kind, uint64 value)
-{
-	if (t->n == t->room)
-	{
-		t->room *= 2;
-		t->keys = repalloc_huge(t->keys, sizeof(int64) * (Size) t->room);
-	}
-	t->keys[t->n++] = seg_key(path, kind, value);
-}
-
-static void
-add_cells(Tokens *t, uint64 path, SegKeyKind kind, int code, int levels)
-{
-	for (int level = 0; level < levels; level++)
-		add(t, path, kind, seg_cell(code, level));
-}
-
-static void
-tokens_of_text(Tokens *t, uint64 path, const JsonbValue *json)
-{
-	SegValue	text;
-	SegValue	time;
-
-	add(t, path, SEG_KEY_IS_TEXT, 0);
-	add(t, path, SEG_KEY_TEXT, seg_key_hash_text(json->val.string.val, json->val.string.len));
-	seg_value_text(&text, json->val.string.val, json->val.string.len);
-	if (!seg_value_from_iso(&time, &text, seg_key_clock()))
-		return;
-	if (time.tag == SEG_V_MOMENT)
-		time.v.i = seg_day_of_moment(time.v.i);
-	add_cells(t, path, SEG_KEY_DAY, seg_day_code(time.v.i), SEG_DAY_LEVELS);
-}
-
-static void
-tokens_of_list(Tokens *t, uint64 path, const JsonbContainer *list)
-{
-	SegJsonWalk walk;
-	JsonbValue	json;
-
-	add(t, path, SEG_KEY_IS_LIST, 0);
-	seg_json_walk(&walk, list);
-	while (seg_json_next(&walk, &json))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (json.type == jbvString)
-			add(t, path, SEG_KEY_HAS_TEXT, seg_key_hash_text(json.val.string.val, json.val.string.len));
-		else if (json.type == jbvNumeric)
-			add(t, path, SEG_KEY_HAS_NUMBER, seg_key_hash_number(json.val.numeric));
-		else if (json.type == jbvBool)
-			add(t, path, SEG_KEY_HAS_BOOL, json.val.boolean);
-	}
-}
-
-static void
-tokens_of_value(Tokens *t, uint64 path, const JsonbValue *json)
-{
-	switch (json->type)
-	{
-		case jbvString:
-			tokens_of_text(t, path, json);
-			break;
-		case jbvNumeric:
-			add_cells(t, path, SEG_KEY_NUMBER, seg_number_code(json->val.numeric), SEG_NUMBER_LEVELS);
-			break;
-		case jbvBool:
-			add(t, path, SEG_KEY_BOOL, json->val.boolean);
-			break;
-		case jbvBinary:
-			if (JsonContainerIsArray(json->val.binary.data))
-				tokens_of_list(t, path, json->val.binary.data);
-			else
-			{
-				add(t, path, SEG_KEY_IS_OBJECT, 0);
-				tokens_of_object(t, path, json->val.binary.data);
-			}
-			break;
-		default:
-			break;
-	}
-}
-
-static void
-tokens_of_object(Tokens *t, uint64 path, const JsonbContainer *object)
+visit_object(const SegAttributeName *own, const JsonbContainer *object, SegAttributeVisitor visit, void *arg)
 {
 	uint32		count = JsonContainerSize(object);
-	uint64	   *paths = palloc_extended(sizeof(uint64) * ((Size) count + 1), MCXT_ALLOC_HUGE);
+	SegAttributeName *names = palloc_extended(sizeof(SegAttributeName) * ((Size) count + 1), MCXT_ALLOC_HUGE);
 	SegJsonWalk walk;
 	JsonbValue	json = {.type = jbvNull};
 
 	check_stack_depth();
 	seg_json_walk(&walk, object);
 	while (walk.index < count && seg_json_next(&walk, &json))
-		paths[walk.index - 1] = seg_key_path(path, json.val.string.val, json.val.string.len);
+		names[walk.index - 1] = (SegAttributeName)
+		{
+			.object = own,.key = json.val.string.val,.len = json.val.string.len,
+				.path = seg_key_path(own != NULL ? own->path : 0, json.val.string.val, json.val.string.len)
+		};
+	while (seg_json_next(&walk, &json))
+	{
+		SegAttributeName *name = &names[walk.index - 1 - count];
+
+		CHECK_FOR_INTERRUPTS();
+		visit(arg, name, &json);
+		if (json.type == jbvBinary && JsonContainerIsObject(json.val.binary.data))
+			visit_object(name, json.val.binary.data, visit, arg);
+	}
+	pfree(names);
+}
+
+void
+seg_document_visit(const JsonbContainer *document, SegAttributeVisitor visit, void *arg)
+{
+	if (JsonContainerIsObject(document))
+		visit_object(NULL, document, visit, arg);
+}
+
+/* Keys of a value. */
+
+static void
+take_cells(SegKeyKind kind, int code, int levels, SegKeyTaker take, void *arg, const JsonbValue *json)
+{
+	for (int level = 0; level < levels; level++)
+		take(arg, kind, seg_cell(code, level), json);
+}
+
+static void
+keys_of_text(const JsonbValue *json, SegKeyTaker take, void *arg)
+{
+	SegValue	text;
+	SegValue	time;
+
+	take(arg, SEG_KEY_IS_TEXT, 0, json);
+	take(arg, SEG_KEY_TEXT, seg_key_hash_text(json->val.string.val, json->val.string.len), json);
+	seg_value_text(&text, json->val.string.val, json->val.string.len);
+	if (!seg_value_from_iso(&time, &text, seg_key_clock()))
+		return;
+	if (time.tag == SEG_V_MOMENT)
+		time.v.i = seg_day_of_moment(time.v.i);
+	take_cells(SEG_KEY_DAY, seg_day_code(time.v.i), SEG_DAY_LEVELS, take, arg, json);
+}
+
+static void
+keys_of_list(const JsonbValue *list, SegKeyTaker take, void *arg)
+{
+	SegJsonWalk walk;
+	JsonbValue	json;
+
+	take(arg, SEG_KEY_IS_LIST, 0, list);
+	seg_json_walk(&walk, list->val.binary.data);
 	while (seg_json_next(&walk, &json))
 	{
 		CHECK_FOR_INTERRUPTS();
-		tokens_of_value(t, paths[walk.index - 1 - count], &json);
+		if (json.type == jbvString)
+			take(arg, SEG_KEY_HAS_TEXT, seg_key_hash_text(json.val.string.val, json.val.string.len), &json);
+		else if (json.type == jbvNumeric)
+			take(arg, SEG_KEY_HAS_NUMBER, seg_key_hash_number(json.val.numeric), &json);
+		else if (json.type == jbvBool)
+			take(arg, SEG_KEY_HAS_BOOL, json.val.boolean, &json);
 	}
-	pfree(paths);
+}
+
+void
+seg_value_keys(const JsonbValue *json, SegKeyTaker take, void *arg)
+{
+	switch (json->type)
+	{
+		case jbvString:
+			keys_of_text(json, take, arg);
+			break;
+		case jbvNumeric:
+			take_cells(SEG_KEY_NUMBER, seg_number_code(json->val.numeric), SEG_NUMBER_LEVELS, take, arg, json);
+			break;
+		case jbvBool:
+			take(arg, SEG_KEY_BOOL, json->val.boolean, json);
+			break;
+		case jbvBinary:
+			if (JsonContainerIsArray(json->val.binary.data))
+				keys_of_list(json, take, arg);
+			else
+				take(arg, SEG_KEY_IS_OBJECT, 0, json);
+			break;
+		default:
+			break;
+	}
+}
+
+/* Keys of a document. */
+
+static void
+add_key(void *arg, SegKeyKind kind, uint64 value, const JsonbValue *json)
+{
+	Tokens	   *t = arg;
+
+	if (t->n == t->room)
+	{
+		t->room *= 2;
+		t->keys = repalloc_huge(t->keys, sizeof(int64) * (Size) t->room);
+	}
+	t->keys[t->n++] = seg_key(t->path, kind, value);
+}
+
+static void
+add_keys(void *arg, SegAttributeName *name, const JsonbValue *value)
+{
+	((Tokens *) arg)->path = name->path;
+	seg_value_keys(value, add_key, arg);
 }
 
 static int
@@ -143,9 +169,8 @@ seg_document_keys(const JsonbContainer *document, int64 **keys)
 	Tokens		t = {.room = 128};
 
 	t.keys = palloc(sizeof(int64) * t.room);
-	add(&t, 0, SEG_KEY_ALL, 0);
-	if (JsonContainerIsObject(document))
-		tokens_of_object(&t, 0, document);
+	add_key(&t, SEG_KEY_ALL, 0, NULL);
+	seg_document_visit(document, add_keys, &t);
 	qsort(t.keys, t.n, sizeof(int64), compare_keys);
 	*keys = t.keys;
 	return (int) qunique(t.keys, t.n, sizeof(int64), compare_keys);

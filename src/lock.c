@@ -1,6 +1,6 @@
 /*
  * lock.c
- *		Locks that nobody waits for.
+ *		Locks of our own.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -15,14 +15,15 @@
 /* The fourth field of an advisory lock's tag; those of PostgreSQL's functions are 1 and 2. */
 #define BUCKET_CLASS	101
 #define FEED_CLASS		102
+#define BUILDER_CLASS	103
 
 static bool
-try_lock(int32 population, uint32 number, uint16 class)
+lock(int32 population, uint32 number, uint16 class, bool session, bool wait)
 {
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) population, number, class);
-	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	return LockAcquire(&tag, ExclusiveLock, session, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 int
@@ -34,11 +35,26 @@ seg_bucket_of(int64 member)
 bool
 seg_lock_bucket(int32 population, int bucket)
 {
-	return try_lock(population, (uint32) bucket, BUCKET_CLASS);
+	return lock(population, (uint32) bucket, BUCKET_CLASS, false, false);
 }
 
 bool
-seg_lock_feed(int32 population)
+seg_lock_feed(int32 population, bool wait)
 {
-	return try_lock(population, 0, FEED_CLASS);
+	return lock(population, 0, FEED_CLASS, false, wait);
+}
+
+bool
+seg_lock_builder(int32 population, bool session)
+{
+	return lock(population, 0, BUILDER_CLASS, session, false);
+}
+
+void
+seg_unlock_builder(int32 population)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) population, 0, BUILDER_CLASS);
+	(void) LockRelease(&tag, ExclusiveLock, true);
 }

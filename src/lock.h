@@ -1,6 +1,6 @@
 /*
  * lock.h
- *		Locks that nobody waits for.
+ *		Locks of our own.
  *
  * They look like advisory locks in pg_locks, and meet none of the user's.  All are held to the
  * end of the transaction, or of the subtransaction that took them, if that is rolled back.
@@ -16,7 +16,7 @@
 
 /*
  * Members are spread over so many buckets.  Whoever holds a member's bucket is the only one who
- * evaluates him: what he then reads is all that was committed, and what he writes is seen by
+ * evaluates him, and nobody waits for one: what he then reads is all that was committed, and what he writes is seen by
  * the next holder.
  */
 #define SEG_BUCKETS		1024
@@ -24,7 +24,14 @@
 extern int	seg_bucket_of(int64 member);
 extern bool seg_lock_bucket(int32 population, int bucket);
 
-/* Whoever holds it gives changes their places in the feed. */
-extern bool seg_lock_feed(int32 population);
+/* The lock of a population's feed (feed.h); false where somebody else has it, and wait is not wanted. */
+extern bool seg_lock_feed(int32 population, bool wait);
+
+/*
+ * Whoever creates a segment while others write holds this one, for as long as his session lives
+ * or until he gives it back: what he leaves behind is told by nobody holding it.  Not waited for.
+ */
+extern bool seg_lock_builder(int32 population, bool session);
+extern void seg_unlock_builder(int32 population);
 
 #endif							/* SEG_LOCK_H */

@@ -23,8 +23,9 @@
 
 #include "catalog.h"
 #include "define.h"
+#include "lock.h"
 #include "now.h"
-#include "settle.h"
+#include "repair.h"
 #include "store.h"
 
 PG_FUNCTION_INFO_V1(maintain);
@@ -53,11 +54,19 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, SegReason reason, Times
 	got = seg_settle_lock(ruleset->population->id, members, &others);
 	if (seg_set_cardinality(got) == 0)
 		return 0;
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetLatestSnapshot());
-	(void) seg_settle(ruleset, got, ruleset->all, reason, as_of, true);
-	PopActiveSnapshot();
+	seg_settle_safely(ruleset, got, NULL, reason, as_of, true);
 	return seg_set_cardinality(got);
+}
+
+/* Whoever was building did not come to an end. */
+static SegRuleset *
+clear_building(int32 id)
+{
+	SegParam	param = seg_param_int4(id);
+
+	(void) seg_define_write("DELETE FROM segments.building WHERE population = $1", 1, &param);
+	CommandCounterIncrement();
+	return seg_ruleset_latest(id);
 }
 
 /* One batch, if nobody else is at it. */
@@ -72,7 +81,9 @@ step(int32 id, TimestampTz as_of, int64 max_members, Done *done)
 	if (!seg_store_lock(&population, false))
 		return;
 	ruleset = seg_ruleset_latest(id);
-	if (ruleset->population->maintenance != SEG_SCHEDULED)
+	if (ruleset->building && seg_lock_builder(id, false))
+		ruleset = clear_building(id);
+	if (ruleset->population->maintenance != SEG_SCHEDULED && !ruleset->building)
 	{
 		PushActiveSnapshot(GetLatestSnapshot());
 		seg_due_some(id, as_of, max_members, &doubted, &due);

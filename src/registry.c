@@ -474,6 +474,19 @@ seg_segment_name(int32 id)
 	return name;
 }
 
+SegRule *
+seg_building_rule(int32 population)
+{
+	SegScan		scan;
+	SegRule    *rule = NULL;
+
+	scan_begin_of(&scan, "building", "building_pkey", SEG_COL_BUILDING_POPULATION, population);
+	if (seg_scan_next(&scan))
+		rule = scan_rule(&scan, SEG_COL_BUILDING_RULE);
+	seg_scan_end(&scan);
+	return rule;
+}
+
 /* populations: where it was looked for. */
 static void
 report_missing_segment(const char *name, const char *population, List *populations)

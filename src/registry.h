@@ -142,6 +142,9 @@ extern SegSegment *seg_segment_get(int32 population, const char *name, bool miss
 /* NULL if there is none of that id. */
 extern char *seg_segment_name(int32 id);
 
+/* The rule of a segment that is being created while others write; NULL: there is none. */
+extern SegRule *seg_building_rule(int32 population);
+
 /* The segment of everyone in each population; its name is taken. */
 #define SEG_EVERYONE	"everyone"
 

@@ -13,12 +13,14 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "access/xact.h"
 #include "miscadmin.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "attempt.h"
 #include "catalog.h"
 #include "ruleset.h"
 
@@ -95,7 +97,7 @@ collect_segments(SegRuleset *r)
 
 	list_sort(segments, compare_ids);
 	r->segments = palloc(sizeof(SegSegment *) * list_length(segments));
-	r->rules = palloc(sizeof(SegRule *) * list_length(segments));
+	r->rules = palloc(sizeof(SegRule *) * (list_length(segments) + 1));
 	foreach(lc, segments)
 	{
 		SegSegment *segment = lfirst(lc);
@@ -105,21 +107,81 @@ collect_segments(SegRuleset *r)
 	}
 }
 
-static void
-bind(SegRuleset *r)
+/* Rules bound together, in the current context. */
+typedef struct Binding
 {
-	int32	   *ids = palloc(sizeof(int32) * r->nsegments);
+	const SegPopulation *population;
+	int			n;
+	const SegRule **rules;
+	const int32 *ids;
+	const SegProgram *program;
+} Binding;
+
+static void
+bind(void *arg)
+{
+	Binding    *b = arg;
 	SegUser		user;
+
+	seg_user_become_owner(&user, b->population);
+	b->program = seg_bind_population(b->population, b->n, b->rules, b->ids);
+	seg_user_restore(&user);
+}
+
+/* Leaves out segments whose rules cannot be bound alone. */
+static void
+remove_broken(SegRuleset *r, int32 *ids)
+{
+	int			n = 0;
+
+	for (int i = 0; i < r->nsegments; i++)
+	{
+		const SegSegment *segment = r->segments[i];
+		Binding		binding = {.population = r->population,.n = 1,.rules = &r->rules[i],.ids = &ids[i]};
+		char	   *message = seg_attempt(bind, &binding);
+
+		if (message == NULL)
+		{
+			r->segments[n] = segment;
+			r->rules[n] = r->rules[i];
+			ids[n++] = ids[i];
+		}
+		else
+		{
+			SegBroken  *broken = palloc(sizeof(SegBroken));
+
+			*broken = (SegBroken) {.segment = segment,.message = message};
+			r->broken = lappend(r->broken, broken);
+		}
+	}
+	r->nsegments = n;
+}
+
+static void
+bind_all(SegRuleset *r)
+{
+	int32	   *ids = palloc0(sizeof(int32) * (r->nsegments + 1));
+	Binding		binding = {.population = r->population,.rules = r->rules,.ids = ids};
+	const SegRule *building = seg_building_rule(r->population->id);
 
 	for (int i = 0; i < r->nsegments; i++)
 	{
 		ids[i] = r->segments[i]->id;
 		r->rules[i] = r->segments[i]->rule;
-		r->all = bms_add_member(r->all, i);
 	}
-	seg_user_become_owner(&user, r->population);
-	r->program = seg_bind_population(r->population, r->nsegments, r->rules, ids);
-	seg_user_restore(&user);
+	r->building = building != NULL;
+	if (r->building)
+		r->rules[r->nsegments] = building;
+	binding.n = r->nsegments + (r->building ? 1 : 0);
+	if (seg_attempt(bind, &binding) != NULL)
+	{
+		remove_broken(r, ids);
+		binding.n = r->nsegments;
+		bind(&binding);
+	}
+	r->program = binding.program;
+	for (int i = 0; i < r->nsegments; i++)
+		r->all = bms_add_member(r->all, i);
 }
 
 /* From the definitions that the active snapshot shows, in the current context. */
@@ -136,7 +198,7 @@ build(int32 population)
 	before = messages;
 	r->population = seg_population_by_id(population);
 	collect_segments(r);
-	bind(r);
+	bind_all(r);
 	seg_ruleset_find_reads(r);
 	r->live = seg_live_begin(r->program);
 	/* what changed meanwhile may have been read before */
@@ -175,16 +237,30 @@ seg_ruleset_latest(int32 population)
 	return r;
 }
 
+/*
+ * A transaction that keeps its snapshot keeps the ruleset, too; so does the worker of a parallel
+ * query.  Its leader can have no newer snapshot than that of the query, but will have one in
+ * the next.
+ */
 SegRuleset *
 seg_ruleset_of_snapshot(int32 population)
 {
+	bool		keep = IsolationUsesXactSnapshot() || IsParallelWorker();
 	SegRuleset *r;
 	MemoryContext caller;
+	ListCell   *lc;
 
-	if (!IsolationUsesXactSnapshot())
+	if (!keep && !IsInParallelMode())
 		return seg_ruleset_latest(population);
+	foreach(lc, retired)
+	{
+		r = lfirst(lc);
+		if (keep && r->of_snapshot && r->population->id == population && r->generation == generation)
+			return r;
+	}
 	caller = MemoryContextSwitchTo(TopTransactionContext);
 	r = build(population);
+	r->of_snapshot = keep;
 	MemoryContextSwitchTo(CacheMemoryContext);
 	retired = lappend(retired, r);
 	MemoryContextSwitchTo(caller);

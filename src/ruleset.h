@@ -56,20 +56,30 @@ typedef struct SegReads
 	List	   *columns;		/* of SegReadColumn * */
 } SegReads;
 
+/* A segment whose rule cannot be bound any more, or evaluated. */
+typedef struct SegBroken
+{
+	const SegSegment *segment;
+	const char *message;
+} SegBroken;
+
 typedef struct SegRuleset
 {
 	const SegPopulation *population;
 	MemoryContext context;
 	uint64		generation;
 	bool		stale;
+	bool		of_snapshot;	/* made for the snapshot that this transaction keeps */
 	int			nsegments;
 	const SegSegment **segments;	/* active and built, everyone among them; by id */
 	const SegRule **rules;		/* theirs */
+	bool		building;		/* a segment is being created while others write; its rule is the last one */
 	const SegProgram *program;	/* rule i is that of segments[i] */
-	Bitmapset  *all;			/* all rules */
+	Bitmapset  *all;			/* all rules of segments */
 	SegReads   *reads;			/* by object */
 	Bitmapset **relations;		/* by rule: relations of the program that it needs, the first among them */
 	SegLive    *live;
+	List	   *broken;			/* of SegBroken *: left out, since they cannot be bound any more */
 } SegRuleset;
 
 /*

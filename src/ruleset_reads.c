@@ -142,13 +142,13 @@ seg_ruleset_find_reads(SegRuleset *r)
 	const SegPopulation *p = r->population;
 
 	r->reads = palloc0(sizeof(SegReads) * seg_object_count(p));
-	r->relations = palloc0(sizeof(Bitmapset *) * r->nsegments);
+	r->relations = palloc0(sizeof(Bitmapset *) * r->program->nrules);
 	r->reads[0].relid = p->relid;
 	for (int i = 0; i < p->nsources; i++)
 		r->reads[seg_object_of_source(i)].relid = p->sources[i].relid;
 	for (int i = 0; i < p->nlookups; i++)
 		r->reads[seg_object_of_lookup(p, i)].relid = p->lookups[i].relid;
-	for (int i = 0; i < r->nsegments; i++)
+	for (int i = 0; i < r->program->nrules; i++)
 	{
 		Walk		w = {.ruleset = r,.population = p,.rule = i,.relations = bms_make_singleton(0)};
 

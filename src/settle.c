@@ -18,6 +18,8 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "attempt.h"
+#include "feed.h"
 #include "lock.h"
 #include "settle.h"
 #include "store.h"
@@ -100,6 +102,8 @@ record_changes(SegRuleset *ruleset, const Finding *f, SegStateChunk *chunk, SegT
 		if (holds == was)
 			continue;
 		seg_tail_append(writer, f->member, segment, holds, f->now, reason);
+		if (ruleset->segments[i]->notify)
+			seg_feed_notify(ruleset->population, ruleset->segments[i]);
 		changes++;
 	}
 	return changes;
@@ -122,47 +126,75 @@ record_until(int32 population, const Finding *f, SegStateChunk *chunk, bool excl
 	seg_state_due_added(chunk, f->member, at);
 }
 
+/* A few members, what is asked about them, and what was found. */
+typedef struct Few
+{
+	SegRuleset *ruleset;
+	int			n;
+	Finding    *findings;
+	int64	   *members;
+	Bitmapset  *rules;			/* of all of them */
+} Few;
+
+static void
+evaluate_few(void *arg)
+{
+	Few		   *few = arg;
+	SegUser		user;
+
+	seg_user_become_owner(&user, few->ruleset->population);
+	seg_live_load(few->ruleset->live, few->n, few->members, relations_of(few->ruleset, few->rules));
+	for (int i = 0; i < few->n; i++)
+		evaluate(few->ruleset, &few->findings[i]);
+	seg_user_restore(&user);
+}
+
+static void
+begin_few(Few *few, const SegMemberSet *members, const Bitmapset *rules, TimestampTz now)
+{
+	int32		population = few->ruleset->population->id;
+	SegStateChunk *chunk = NULL;
+	SegSetIter	it;
+	int64		member;
+
+	few->n = (int) seg_set_cardinality(members);
+	few->findings = palloc0(sizeof(Finding) * few->n);
+	few->members = palloc(sizeof(int64) * few->n);
+	few->rules = bms_copy(rules);
+	seg_set_iter_init(&it, members);
+	for (int i = 0; seg_set_next(&it, &member); i++)
+	{
+		Finding    *f = &few->findings[i];
+
+		few->members[i] = f->member = member;
+		chunk = chunk_of(population, member, chunk);
+		f->now = Max(now, seg_state_settled(chunk));
+		f->due = seg_due_by(population, member, f->now);
+		f->rules = f->due ? few->ruleset->all : unconstify(Bitmapset *, rules);
+		if (f->due)
+			few->rules = bms_add_members(few->rules, few->ruleset->all);
+	}
+}
+
 static int64
 settle_few(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, SegReason reason, bool exclusive,
 		   TimestampTz now)
 {
-	const SegPopulation *population = ruleset->population;
-	int			n = (int) seg_set_cardinality(members);
-	Finding    *findings = palloc0(sizeof(Finding) * n);
-	int64	   *numbers = palloc(sizeof(int64) * n);
-	Bitmapset  *all = bms_copy(rules);
-	SegTailWriter writer;
+	int32		population = ruleset->population->id;
+	Few			few = {.ruleset = ruleset};
 	SegStateChunk *chunk = NULL;
-	SegSetIter	it;
-	int64		member;
+	SegTailWriter writer;
 	int64		changes = 0;
-	SegUser		user;
 
-	seg_set_iter_init(&it, members);
-	for (int i = 0; seg_set_next(&it, &member); i++)
+	begin_few(&few, members, rules, now);
+	if (seg_attempt(evaluate_few, &few) != NULL)
+		return -1;
+	seg_tail_writer_init(&writer, population);
+	for (int i = 0; i < few.n; i++)
 	{
-		Finding    *f = &findings[i];
-
-		numbers[i] = f->member = member;
-		chunk = chunk_of(population->id, member, chunk);
-		f->now = Max(now, seg_state_settled(chunk));
-		f->due = seg_due_by(population->id, member, f->now);
-		f->rules = f->due ? ruleset->all : unconstify(Bitmapset *, rules);
-		if (f->due)
-			all = bms_add_members(all, ruleset->all);
-	}
-	seg_user_become_owner(&user, population);
-	seg_live_load(ruleset->live, n, numbers, relations_of(ruleset, all));
-	for (int i = 0; i < n; i++)
-		evaluate(ruleset, &findings[i]);
-	seg_user_restore(&user);
-
-	seg_tail_writer_init(&writer, population->id);
-	for (int i = 0; i < n; i++)
-	{
-		chunk = chunk_of(population->id, findings[i].member, chunk);
-		changes += record_changes(ruleset, &findings[i], chunk, &writer, reason);
-		record_until(population->id, &findings[i], chunk, exclusive);
+		chunk = chunk_of(population, few.findings[i].member, chunk);
+		changes += record_changes(ruleset, &few.findings[i], chunk, &writer, reason);
+		record_until(population, &few.findings[i], chunk, exclusive);
 	}
 	seg_tail_writer_end(&writer);
 	return changes;
@@ -220,21 +252,31 @@ divide(int32 population, const SegMemberSet *members, TimestampTz now, SegMember
 	*rest = all == NULL ? unconstify(SegMemberSet *, members) : seg_set_combine(SEG_SET_ANDNOT, members, all);
 }
 
-static int64
-settle_many(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, SegReason reason, TimestampTz now)
+/* Many members, and how many changes there were. */
+typedef struct Many
 {
-	int32		population = ruleset->population->id;
+	SegRuleset *ruleset;
+	const SegMemberSet *members;
+	const Bitmapset *rules;
+	SegReason	reason;
+	TimestampTz now;
+	int64		changes;
+} Many;
+
+static void
+settle_many(void *arg)
+{
+	Many	   *many = arg;
+	int32		population = many->ruleset->population->id;
+	TimestampTz now = moment_for(population, many->members, many->now);
 	SegMemberSet *due;
 	SegMemberSet *rest;
-	int64		changes = 0;
 
-	now = moment_for(population, members, now);
-	divide(population, members, now, &due, &rest);
+	divide(population, many->members, now, &due, &rest);
 	if (due != NULL && seg_set_cardinality(due) > 0)
-		changes += settle_set(ruleset, due, ruleset->all, reason, now);
+		many->changes += settle_set(many->ruleset, due, many->ruleset->all, many->reason, now);
 	if (seg_set_cardinality(rest) > 0)
-		changes += settle_set(ruleset, rest, rules, reason, now);
-	return changes;
+		many->changes += settle_set(many->ruleset, rest, many->rules, many->reason, now);
 }
 
 /* They were evaluated for now, or for what their chunks were settled for, if that is later. */
@@ -263,12 +305,14 @@ seg_settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *ru
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "segments settle", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
+	Many		many = {.ruleset = ruleset,.members = members,.rules = rules,.reason = reason,.now = now};
 	int64		changes;
 
-	changes = seg_set_cardinality(members) < MANY ?
-		settle_few(ruleset, members, rules, reason, exclusive, now) :
-		settle_many(ruleset, members, rules, reason, now);
-	if (exclusive)
+	if (seg_set_cardinality(members) < MANY)
+		changes = settle_few(ruleset, members, rules, reason, exclusive, now);
+	else
+		changes = seg_attempt(settle_many, &many) == NULL ? many.changes : -1;
+	if (exclusive && changes >= 0)
 		end_due(ruleset->population->id, members, now);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

@@ -20,7 +20,8 @@
  * have done.  The caller holds the members' buckets (lock.h), and the active snapshot is one taken
  * after he got them.  Who is due is asked about all rules, whatever rules are given.  He is not
  * due any more afterwards: if the caller has locked the population (exclusive); else unless
- * others are due in the same row.  Returns how many entered and left.
+ * others are due in the same row.  Returns how many entered and left; -1 where a rule could not
+ * be evaluated, and nothing was done.
  */
 extern int64 seg_settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, SegReason reason,
 						TimestampTz now, bool exclusive);

@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "feed.h"
 #include "store.h"
 
 /* Sets are written when there are so many, or bytes in all. */
@@ -32,6 +33,7 @@ struct SegStoreWriter
 	int64	   *cardinality;	/* by segment, of those that are built for the first time */
 	SegSetBuilder *seen;		/* numbers of the chunks put */
 	int64		changes;
+	bool	   *notified;		/* by segment: whoever listens is told */
 	SegTailWriter tail;
 	SegDueWriter *due;			/* NULL: nobody is kept due */
 
@@ -86,6 +88,7 @@ seg_store_begin(const SegStoreTask *task)
 	w->task = task;
 	w->context = context;
 	w->cardinality = palloc0(sizeof(int64) * (task->nsegments + 1));
+	w->notified = palloc0(sizeof(bool) * (task->nsegments + 1));
 	w->found = palloc0(sizeof(SegMemberSet *) * (task->nsegments + 1));
 	w->seen = seg_set_builder_create();
 	w->chunk_context = AllocSetContextCreate(context, "segments found chunk", ALLOCSET_DEFAULT_SIZES);
@@ -195,7 +198,12 @@ put_change(SegStoreWriter *w, int i, int64 member, bool holds)
 	if (task->listener != NULL)
 		task->listener->differs(task->listener->arg, i, member, holds);
 	else
+	{
 		seg_tail_append(&w->tail, member, task->segments[i]->id, holds, task->now, task->reason);
+		if (task->segments[i]->notify && !w->notified[i])
+			seg_feed_notify(task->population, task->segments[i]);
+		w->notified[i] = true;
+	}
 	w->changes++;
 }
 

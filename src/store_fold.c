@@ -184,7 +184,7 @@ seg_store_fold_some(const SegPopulation *population, int64 most)
 	int64		folded = 0;
 	int64		chunk;
 
-	if (!seg_lock_feed(population->id))
+	if (!seg_lock_feed(population->id, false))
 		return 0;
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());

@@ -36,7 +36,7 @@
 
 #include "current.h"
 #include "now.h"
-#include "settle.h"
+#include "repair.h"
 #include "track.h"
 #include "track_use.h"
 
@@ -221,7 +221,7 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules)
 
 	if (seg_set_cardinality(members) == 0)
 		return;
-	if (ruleset->population->maintenance == SEG_QUEUED || IsolationIsSerializable())
+	if (ruleset->population->maintenance == SEG_QUEUED || ruleset->building || IsolationIsSerializable())
 	{
 		seg_settle_doubt(population, members);
 		return;
@@ -231,11 +231,7 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules)
 		seg_settle_doubt(population, others);
 	if (seg_set_cardinality(got) == 0)
 		return;
-	/* all that is committed now that they are ours, and what this transaction has done */
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetLatestSnapshot());
-	(void) seg_settle(ruleset, got, rules, SEG_BY_DATA, seg_now_latest(), false);
-	PopActiveSnapshot();
+	seg_settle_safely(ruleset, got, rules, SEG_BY_DATA, seg_now_latest(), false);
 }
 
 /* Everybody, where nobody can tell whose rows they were. */

@@ -502,8 +502,7 @@ seg_value_double(const SegValue *value)
 		case SEG_V_INT:
 			return (double) value->v.i;
 		default:
-			return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-													  NumericGetDatum(value->v.n)));
+			return seg_numeric_double(value->v.n);
 	}
 }
 
@@ -556,9 +555,7 @@ compare_numbers(const SegValue *a, const SegValue *b)
 		return THREE_WAY(a->v.i, b->v.i);
 	if (a->tag == SEG_V_FLOAT || b->tag == SEG_V_FLOAT)
 		return float8_cmp_internal(seg_value_double(a), seg_value_double(b));
-	return DatumGetInt32(DirectFunctionCall2(numeric_cmp,
-											 NumericGetDatum(seg_value_numeric(a)),
-											 NumericGetDatum(seg_value_numeric(b))));
+	return seg_numeric_compare(seg_value_numeric(a), seg_value_numeric(b));
 }
 
 static int

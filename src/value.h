@@ -180,6 +180,10 @@ extern void seg_value_copy(SegValue *out, const SegValue *value, const SegOtherT
 extern Numeric seg_value_numeric(const SegValue *value);
 extern double seg_value_double(const SegValue *value);
 
+/* value_numeric.c: as PostgreSQL's own, and sooner. */
+extern double seg_numeric_double(Numeric number);
+extern int	seg_numeric_compare(Numeric a, Numeric b);
+
 /*
  * Comparing.  Returns false where the two cannot be compared (missing, or of kinds that
  * differ), which makes every comparison false; otherwise *result is <0, 0 or >0.

@@ -156,7 +156,7 @@ CREATE INDEX ON lines (order_id);
 CREATE INDEX ON events (who);
 CREATE INDEX ON visits (who);
 ANALYZE;
-SELECT segments.create_population('$name', 'people', key => 'key', time_zone => '$zone');
+SELECT segments.create_population('$name', 'people', key => 'key', time_zone => '$zone', maintenance => 'scheduled');
 SELECT segments.add_source('$name', 'orders', 'orders', key => 'who', at => 'placed');
 SELECT segments.add_source('$name', 'lines', 'lines', key => 'order_id', parent => 'orders');
 SELECT segments.add_source('$name', 'events', 'events', key => 'who', at => 'day', filter => 'kind != ''hidden''');

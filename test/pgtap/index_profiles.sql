@@ -1,7 +1,7 @@
 -- Documents in a GIN index: a look-up finds what the sequential scan finds.
 \set ON_ERROR_STOP on
 BEGIN;
-SELECT plan(22);
+SELECT plan(24);
 \ir ../random_rules.sql
 SET LOCAL search_path = segments, public, pg_catalog;
 SET LOCAL client_min_messages = warning;
@@ -18,31 +18,10 @@ CREATE TABLE pg_temp.profiles (n int, active bool, d jsonb);
 CREATE INDEX profiles_d ON pg_temp.profiles USING gin (d segment_profile_ops) WITH (fastupdate = off);
 INSERT INTO profiles SELECT n, n % 2 = 0, d FROM source;
 
--- For every rule how many documents fulfil it, and which, by look-ups and by scans.
-CREATE FUNCTION pg_temp.pairs(relation text, by_index boolean, "where" text DEFAULT 'd.d <@ r.rule') RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-	result bigint;
-BEGIN
-	PERFORM set_config('enable_seqscan', (NOT by_index)::text, true), set_config('enable_bitmapscan', by_index::text, true);
-	EXECUTE format('SELECT count(*) + sum(hashtext(r.n::text || ''/'' || d.n)) FROM rule r CROSS JOIN LATERAL (SELECT n FROM %s d WHERE %s OFFSET 0) d', relation, "where")
-		INTO result;
-	PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_bitmapscan', 'on', true);
-	RETURN result;
-END $$;
-
--- The scan nodes of a query, one text.
-CREATE FUNCTION pg_temp.plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-	result text := '';
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP
-		IF line ~ '(Scan|Bitmap)' THEN
-			result := result || '/' || regexp_replace(trim(line, ' ->'), ' +', ' ', 'g');
-		END IF;
-	END LOOP;
-	RETURN result;
-END $$;
+\set asked 'rule r'
+\set searched d
+\set condition 'd.d <@ r.rule'
+\ir ../include/index_lookups.sql
 
 SELECT cmp_ok((SELECT avg((r.rule @> d.d)::int) FROM rule r, source d WHERE d.n < 50), '>', 0.1, 'many pairs match');
 SET LOCAL enable_seqscan = off;
@@ -59,6 +38,13 @@ SELECT is(pg_temp.pairs('profiles', true, 'r.rule @> d.d'), :expected, 'rule @> 
 SELECT is(pg_temp.pairs('profiles', true, 'matches(r.rule, d.d)'), :expected, 'matches(rule, document)');
 SELECT is(pg_temp.pairs('profiles', true, 'd.active AND (d.d <@ r.rule OR d.d <@ ''age > 50''::segment_rule)'),
 	pg_temp.pairs('profiles', false, 'd.active AND (d.d <@ r.rule OR d.d <@ ''age > 50''::segment_rule)'), 'bitmaps of two look-ups');
+
+-- With another index, both ways.
+CREATE INDEX profiles_n ON pg_temp.profiles (n);
+SELECT is(pg_temp.pairs('profiles', true, 'd.d <@ r.rule OR d.n < 50'), pg_temp.pairs('profiles', false, 'd.d <@ r.rule OR d.n < 50'), 'either of two indexes');
+SELECT is(pg_temp.pairs('profiles', true, 'd.d <@ r.rule AND d.n BETWEEN 300 AND 900'),
+	pg_temp.pairs('profiles', false, 'd.d <@ r.rule AND d.n BETWEEN 300 AND 900'), 'and both');
+DROP INDEX profiles_n;
 
 -- After changes, and with a list of what is still to be put into the index.
 UPDATE profiles SET d = (SELECT s.d FROM source s WHERE s.n = profiles.n % 997 + 1) WHERE n % 5 = 0;

@@ -1,7 +1,7 @@
 -- Rules in a GIN index: a look-up finds what the sequential scan finds.
 \set ON_ERROR_STOP on
 BEGIN;
-SELECT plan(21);
+SELECT plan(32);
 \ir ../random_rules.sql
 SET LOCAL search_path = segments, public, pg_catalog;
 SET LOCAL client_min_messages = warning;
@@ -18,31 +18,10 @@ CREATE TABLE pg_temp.rules (n int, active bool, rule segment_rule);
 CREATE INDEX rules_rule ON pg_temp.rules USING gin (rule) WITH (fastupdate = off);
 INSERT INTO rules SELECT n, n % 2 = 0, rule FROM source;
 
--- Every pair, by look-ups and by scans.
-CREATE FUNCTION pg_temp.pairs(relation text, by_index boolean, "where" text DEFAULT 'r.rule @> d.d') RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE
-	result bigint;
-BEGIN
-	PERFORM set_config('enable_seqscan', (NOT by_index)::text, true), set_config('enable_bitmapscan', by_index::text, true);
-	EXECUTE format('SELECT count(*) + sum(hashtext(r.n::text || ''/'' || d.n)) FROM document d CROSS JOIN LATERAL (SELECT n FROM %s r WHERE %s OFFSET 0) r', relation, "where")
-		INTO result;
-	PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_bitmapscan', 'on', true);
-	RETURN result;
-END $$;
-
--- The scan nodes of a query, one text.
-CREATE FUNCTION pg_temp.plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	line text;
-	result text := '';
-BEGIN
-	FOR line IN EXECUTE 'EXPLAIN (COSTS off) ' || query LOOP
-		IF line ~ '(Scan|Bitmap)' THEN
-			result := result || '/' || regexp_replace(trim(line, ' ->'), ' +', ' ', 'g');
-		END IF;
-	END LOOP;
-	RETURN result;
-END $$;
+\set asked 'document d'
+\set searched r
+\set condition 'r.rule @> d.d'
+\ir ../include/index_lookups.sql
 
 SELECT cmp_ok((SELECT avg((r.rule @> d.d)::int) FROM rules r, document d), '>', 0.1, 'many pairs match');
 SET LOCAL enable_seqscan = off;
@@ -59,6 +38,39 @@ SELECT is(pg_temp.pairs('rules', true, 'd.d <@ r.rule'), :expected, 'document <@
 SELECT is(pg_temp.pairs('rules', true, 'matches(r.rule, d.d)'), :expected, 'matches(rule, document)');
 SELECT is(pg_temp.pairs('rules', true, 'r.active AND (r.rule @> d.d OR r.rule @> ''{"country": "DE", "age": 20}'')'),
 	pg_temp.pairs('rules', false, 'r.active AND (r.rule @> d.d OR r.rule @> ''{"country": "DE", "age": 20}'')'), 'bitmaps of two look-ups');
+
+-- With another index, both ways.
+CREATE INDEX rules_n ON pg_temp.rules (n);
+SET LOCAL enable_seqscan = off;
+SELECT matches(pg_temp.plan_of('SELECT d.n FROM document d CROSS JOIN LATERAL (SELECT n FROM rules r WHERE r.rule @> d.d OR r.n < 50 OFFSET 0) r'),
+	'BitmapOr.*Bitmap Index Scan on rules_', 'either of two indexes');
+SET LOCAL enable_seqscan = on;
+SELECT is(pg_temp.pairs('rules', true, 'r.rule @> d.d OR r.n < 50'), pg_temp.pairs('rules', false, 'r.rule @> d.d OR r.n < 50'), 'finds the same');
+SELECT is(pg_temp.pairs('rules', true, 'r.rule @> d.d AND r.n BETWEEN 1000 AND 2500'),
+	pg_temp.pairs('rules', false, 'r.rule @> d.d AND r.n BETWEEN 1000 AND 2500'), 'and so do both');
+DROP INDEX rules_n;
+
+-- An index that was told how often documents have a key, other indexes that were told otherwise.
+CREATE TEMP TABLE sample AS SELECT pg_temp.random_document() AS d FROM generate_series(1, 300);
+CREATE TEMP TABLE told AS SELECT frequencies(d) AS text FROM sample;
+CREATE TABLE pg_temp.told_rules (n int, rule segment_rule);
+INSERT INTO told_rules SELECT n, rule FROM source;
+SELECT format('CREATE INDEX told_rule ON pg_temp.told_rules USING gin (rule segment_rule_ops (frequencies = %L))', text) FROM told \gexec
+SELECT is(pg_temp.pairs('told_rules', true), pg_temp.pairs('rules', false), 'with frequencies');
+SELECT cmp_ok((SELECT count(*) FROM told, rules WHERE keys(rule, text) <> keys(rule)), '>', 500::bigint,
+	'which choose other keys');
+SELECT cmp_ok((SELECT count(*) FROM told, rules r, document d WHERE keys(r.rule, text) && tokens(d.d)), '<',
+	(SELECT count(*) FROM rules r, document d WHERE keys(r.rule) && tokens(d.d)), 'that find fewer rules in vain');
+UPDATE told_rules SET rule = (SELECT s.rule FROM source s WHERE s.n = told_rules.n % 997 + 1) WHERE n % 5 = 0;
+SELECT is(pg_temp.pairs('told_rules', true), pg_temp.pairs('told_rules', false), 'after changes');
+DROP INDEX told_rule;
+SELECT format('CREATE INDEX told_rule ON pg_temp.told_rules USING gin (rule segment_rule_ops (frequencies = %L))', frequencies(d))
+FROM (VALUES ('{"age": 20, "country": "DE"}'::jsonb), ('[]')) v(d) \gexec
+SELECT is(pg_temp.pairs('told_rules', true), pg_temp.pairs('told_rules', false), 'frequencies that have nothing to do with the documents');
+SELECT is((SELECT frequencies(d) FROM document d WHERE false), NULL, 'no documents, no frequencies');
+PREPARE told_rubbish AS SELECT keys('a = 1', 'rubbish!');
+SELECT throws_ok('EXECUTE told_rubbish', '22023', 'invalid frequencies of keys', 'what is none');
+SELECT throws_ok('CREATE INDEX ON pg_temp.told_rules USING gin (rule segment_rule_ops (frequencies = ''AA''))', '22023', NULL, 'nor is that');
 
 -- After changes, and with a list of what is still to be put into the index.
 UPDATE rules SET rule = (SELECT s.rule FROM source s WHERE s.n = rules.n % 997 + 1) WHERE n % 5 = 0;

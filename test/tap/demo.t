@@ -78,7 +78,8 @@ $by_hand{'win back'} = "$by_hand{lapsed} AND $by_hand{'may be mailed'}
 	AND NOT $by_hand{'kept waiting'}";
 
 my $exercised = 0;
-psql(-c => "SELECT segments.refresh('customers', as_of => $now)");
+# from here on as of the morning
+psql(-c => "SELECT segments.alter_population('customers', maintenance => 'scheduled'), segments.refresh('customers', as_of => $now)");
 foreach my $segment (sort keys %by_hand)
 {
 	($ok, $output) = psql(-c => "SET search_path = shop; WITH

@@ -70,7 +70,7 @@ VACUUM ANALYZE;
 EOT
 
 sql(<<"EOT");
-SELECT segments.create_population('customer', 'retail.customer', time_zone => '$zone');
+SELECT segments.create_population('customer', 'retail.customer', time_zone => '$zone', maintenance => 'scheduled');
 SELECT segments.add_source('customer', 'purchases', 'retail.line', key => 'customer_id', at => 'invoice_date',
 	filter => 'quantity > 0');
 SELECT segments.add_source('customer', 'cancellations', 'retail.line', key => 'customer_id', at => 'invoice_date',
@@ -79,7 +79,7 @@ SELECT segments.add_source('customer', 'invoices', 'retail.invoice', key => 'cus
 SELECT segments.add_source('customer', 'lines', 'retail.line', key => 'invoice_no', parent => 'invoices');
 SELECT segments.add_lookup('customer', 'product', 'retail.product', key => 'stock_code', of => 'lines');
 
-SELECT segments.create_population('product', 'retail.product', time_zone => '$zone');
+SELECT segments.create_population('product', 'retail.product', time_zone => '$zone', maintenance => 'scheduled');
 SELECT segments.add_source('product', 'sales', 'retail.line', key => 'stock_code', at => 'invoice_date');
 SELECT segments.add_lookup('product', 'buyer', 'retail.customer', key => 'customer_id', of => 'sales');
 EOT

@@ -52,7 +52,7 @@ VACUUM ANALYZE;
 EOT
 
 sql(<<"EOT");
-SELECT segments.create_population('customer', 'sakila.customer', time_zone => '$zone');
+SELECT segments.create_population('customer', 'sakila.customer', time_zone => '$zone', maintenance => 'scheduled');
 
 SELECT segments.add_attribute('customer', 'full_name', \$\$first_name || ' ' || last_name\$\$);
 SELECT segments.add_attribute('customer', 'standing', 'nullif(active, 0)');

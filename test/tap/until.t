@@ -57,7 +57,11 @@ my @rows = (
 	'exists(orders during this year)', 'created during this hour', 'exists(visits since 6 days ago)', 'exists(visits before 2 months ago)',
 	'max(placed from orders) < 30 days ago', 'min(day from events) >= start of this year');
 
-# The same where members are evaluated one by one: only those rows count that bring the answer about.
+# What goes in steps. Nobody is due at every step who is not near to one that counts.
+my @steps = ('days(today - birth) >= 100', 'seen < today - 30 days', 'start of this month - birth > 3 days', 'age(birth) >= 18', 'age(birth) between 3 and 30',
+	'created + 2 days between today - 1 year and today + 1 year', '(today - birth) / 2 > 60 days');
+
+# Rules about rows again, where members are evaluated one by one: only those rows count that bring the answer about.
 my @rows_alone = (
 	'count(orders within last 30 days) > 1', 'count(orders within last 6 months) >= 3', 'count(orders within last 1 month where gift) <= 1',
 	'exists(orders o within last 1 month where exists(o.lines where qty > 2))', 'every(orders within last 2 months satisfies total > 1)',
@@ -244,6 +248,22 @@ sub kept
 	return ($all, $kept, @others);
 }
 
+# How many of them are due within a day and a bit, in batches and one by one.
+sub soon
+{
+	my ($population, @rules) = @_;
+	my $script = "SET search_path = $population->{name}, public;\n";
+
+	foreach my $rule (@rules)
+	{
+		$script .= "SET segments.batch_rows = $_;\nSELECT count(*) FROM segments.next_changes(" . quoted($rule) . ", population => '$population->{name}', " .
+		  "as_of => '$population->{as_of}') WHERE at < timestamptz '$population->{as_of}' + interval '25 hours';\n" foreach 0, 2048;
+	}
+	my $soon = 0;
+	$soon += $_ foreach grep { /^\d+$/ } split /\n/, ask($script);
+	return $soon;
+}
+
 create_database('segments_until');
 sql($prepare);
 note "seed $seed";
@@ -261,6 +281,8 @@ foreach my $i (0 .. $#populations)
 	ok(@$refused < $rules / 10, "$name: most rules bind");
 	note "$name: $due_batch due in batches, $due_alone one by one, of " . 80 * $rules;
 
+	my $soon = soon($population, @steps);
+	ok($soon < 80 * @steps, "$name: less than half are due at the next step ($soon)");
 	foreach my $batches ('true', 'false')
 	{
 		my $how = $batches eq 'true' ? 'in batches' : 'one by one';

@@ -1,0 +1,22 @@
+/*
+ * repair.h
+ *		Going on when rules fail.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#ifndef SEG_REPAIR_H
+#define SEG_REPAIR_H
+
+#include "postgres.h"
+
+#include "settle.h"
+
+/*
+ * seg_settle() with the latest ruleset, whatever becomes of single rules: a segment whose rule
+ * cannot be bound or evaluated any more is deactivated, with a warning, and the others go on.
+ * rules are those of the ruleset; NULL: all that there are.
+ */
+extern void seg_settle_safely(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules,
+							  SegReason reason, TimestampTz now, bool exclusive);
+
+#endif							/* SEG_REPAIR_H */
