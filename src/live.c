@@ -23,7 +23,7 @@
 typedef struct LiveRows
 {
 	bool		known;			/* the way to them has been looked for */
-	SegLiveDirect  *direct;			/* the short way, or NULL */
+	SegLiveDirect *direct;			/* the short way, or NULL */
 	SPIPlanPtr	plan;			/* NULL: not asked for yet */
 	bool		loaded;
 	int			n;

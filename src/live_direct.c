@@ -141,7 +141,7 @@ seg_live_direct_begin(SegReading *reading, int relationno)
 	const SegPopulation *population = reading->program->population;
 	const SegRelation *relation = list_nth(reading->program->relations, relationno);
 	const SegSource *source = relation->source < 0 ? NULL : &population->sources[relation->source];
-	SegLiveDirect  *d;
+	SegLiveDirect *d;
 	Relation	rel;
 
 	if (population->dictionary || (source != NULL && source->parent >= 0))
