@@ -14,7 +14,7 @@ CREATE FUNCTION segments.alter_population(
 	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'alter_population';
 COMMENT ON FUNCTION segments.alter_population(text, text, text, regrole, text) IS
-	'change what is given; a new time zone counts from the next refresh';
+	'change what is given; where segments are kept current, a new time zone or owner counts at once, else from the next refresh';
 
 CREATE FUNCTION segments.drop_population(name text, cascade boolean DEFAULT false)
 	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE

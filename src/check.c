@@ -24,7 +24,6 @@
 #include "current.h"
 #include "define.h"
 #include "now.h"
-#include "pass.h"
 #include "store.h"
 #include "trigger.h"
 
@@ -71,31 +70,15 @@ add_suspect(void *arg, int64 member, TimestampTz until)
 }
 
 static void
-store_members(void *arg, int rule, int64 chunk, const SegMemberSet *members)
-{
-	seg_store_put(arg, rule, chunk, members);
-}
-
-static void
-store_until(void *arg, int64 chunk, int n, const int64 *members, const TimestampTz *until)
-{
-	seg_store_until(arg, chunk, n, members, until);
-}
-
-static void
-check_members(Report *report, bool current)
+check_members(Report *report)
 {
 	const SegRuleset *ruleset = report->ruleset;
 	SegStoreListener listener = {.differs = put_difference,.unknown = add_suspect,.arg = report};
 	SegStoreTask task = {.population = ruleset->population,.nsegments = ruleset->nsegments,
 	.segments = ruleset->segments,.listener = &listener,.now = report->now};
-	SegStoreWriter *writer;
 
-	task.except = current ? seg_due_of_all(ruleset->population->id, report->now) : NULL;
-	writer = seg_store_begin(&task);
-	(void) seg_pass_run(ruleset->program, report->now, DT_NOEND, NULL, store_members, current ? store_until : NULL,
-						writer);
-	(void) seg_store_end(writer);
+	task.except = seg_due_of_all(ruleset->population->id, report->now);
+	(void) seg_store_build(&task, ruleset->program);
 }
 
 static void
@@ -185,7 +168,7 @@ check(PG_FUNCTION_ARGS)
 	report.ruleset = seg_ruleset_of_snapshot(population->id);
 	report.now = seg_not_before_settled(population, seg_now());
 	report.suspects = seg_set_builder_create();
-	check_members(&report, population->maintenance != SEG_SCHEDULED);
+	check_members(&report);
 	check_all_suspects(&report);
 	foreach(lc, seg_triggers_problems(population))
 		put(&report, NULL, NULL, lfirst(lc));

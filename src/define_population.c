@@ -219,17 +219,7 @@ create_population(PG_FUNCTION_ARGS)
 static void
 catch_up(const SegPopulation *population)
 {
-	List	   *active = NIL;
-	ListCell   *lc;
-
-	foreach(lc, seg_segments_of_population(population->id))
-	{
-		SegSegment *segment = lfirst(lc);
-
-		if (segment->active && !segment->everyone)
-			active = lappend(active, segment);
-	}
-	seg_define_refresh(population, active, seg_now_latest());
+	seg_define_refresh(population, seg_active_segments(population->id), seg_now_latest());
 }
 
 static SegPopulation *
@@ -298,6 +288,9 @@ alter_population(PG_FUNCTION_ARGS)
 		altered = set_maintenance(altered, parse_maintenance(maintenance, altered->relid));
 	if (!PG_ARGISNULL(3))
 		seg_triggers_check(altered, InvalidOid);
+	/* days begin elsewhere, or other eyes look */
+	if ((time_zone != NULL || !PG_ARGISNULL(3)) && altered->maintenance != SEG_SCHEDULED)
+		catch_up(altered);
 	if (new_name != NULL)
 	{
 		/* they mention the population by name */

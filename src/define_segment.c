@@ -296,16 +296,8 @@ refresh(PG_FUNCTION_ARGS)
 {
 	SegPopulation *population = seg_define_begin(seg_arg_text(fcinfo, 0));
 	TimestampTz as_of = PG_ARGISNULL(1) ? seg_now_latest() : seg_arg_moment(fcinfo, 1, "as_of");
-	List	   *segments = NIL;
-	ListCell   *lc;
+	List	   *segments = seg_active_segments(population->id);
 
-	foreach(lc, seg_segments_of_population(population->id))
-	{
-		SegSegment *segment = lfirst(lc);
-
-		if (segment->active && !segment->everyone)
-			segments = lappend(segments, segment);
-	}
 	seg_define_refresh(population, segments, as_of);
 	seg_define_end();
 	PG_RETURN_INT64(list_length(segments));

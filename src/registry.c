@@ -427,6 +427,22 @@ seg_segments_of_population(int32 population)
 	return list;
 }
 
+List *
+seg_active_segments(int32 population)
+{
+	List	   *active = NIL;
+	ListCell   *lc;
+
+	foreach(lc, seg_segments_of_population(population))
+	{
+		SegSegment *segment = lfirst(lc);
+
+		if (segment->active && !segment->everyone)
+			active = lappend(active, segment);
+	}
+	return active;
+}
+
 /* The names of all segments of these populations, for a hint. */
 static List *
 segment_names(List *populations)

@@ -137,6 +137,9 @@ extern bool seg_key_types_match(Oid a, Oid b);
 
 /* Of SegSegment *, by name; and one, or NULL where missing_ok. */
 extern List *seg_segments_of_population(int32 population);
+
+/* Those that are active, but for everyone. */
+extern List *seg_active_segments(int32 population);
 extern SegSegment *seg_segment_get(int32 population, const char *name, bool missing_ok);
 
 /* NULL if there is none of that id. */

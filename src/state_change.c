@@ -164,36 +164,38 @@ seg_tail_of_segment(int32 segment, int64 chunk, SegTailChunk *tail)
 	return found;
 }
 
+/* The chunk of the first row of a scan, which is ended. */
+static bool
+first_chunk(SegScan *scan, int64 *chunk)
+{
+	bool		found = seg_scan_next(scan);
+
+	if (found)
+		*chunk = seg_chunk_of(seg_scan_int8(scan, SEG_COL_CHANGE_MEMBER));
+	seg_scan_end(scan);
+	return found;
+}
+
 bool
 seg_tail_next_chunk(int32 segment, int64 from, int64 *chunk)
 {
-	bool		found;
 	SegScan		scan;
 
 	if (from > SEG_LAST_CHUNK)
 		return false;
 	scan_segment(&scan, segment, seg_chunk_first_key(from));
-	found = seg_scan_next(&scan);
-	if (found)
-		*chunk = seg_chunk_of(seg_scan_int8(&scan, SEG_COL_CHANGE_MEMBER));
-	seg_scan_end(&scan);
-	return found;
+	return first_chunk(&scan, chunk);
 }
 
 bool
 seg_tail_next_chunk_of_any(int32 population, int64 from, int64 *chunk)
 {
-	bool		found;
 	SegScan		scan;
 
 	if (from > SEG_LAST_CHUNK)
 		return false;
 	scan_members(&scan, population, seg_chunk_first_key(from), PG_INT64_MAX);
-	found = seg_scan_next(&scan);
-	if (found)
-		*chunk = seg_chunk_of(seg_scan_int8(&scan, SEG_COL_CHANGE_MEMBER));
-	seg_scan_end(&scan);
-	return found;
+	return first_chunk(&scan, chunk);
 }
 
 int64

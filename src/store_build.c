@@ -11,16 +11,26 @@
 #include "pass.h"
 #include "store.h"
 
+typedef struct Build
+{
+	const SegStoreTask *task;
+	SegStoreWriter *writer;
+} Build;
+
+/* The program may have rules of no segment behind those of the task. */
 static void
 store_members(void *arg, int rule, int64 chunk, const SegMemberSet *members)
 {
-	seg_store_put(arg, rule, chunk, members);
+	const Build *build = arg;
+
+	if (rule < build->task->nsegments)
+		seg_store_put(build->writer, rule, chunk, members);
 }
 
 static void
 store_until(void *arg, int64 chunk, int n, const int64 *members, const TimestampTz *until)
 {
-	seg_store_until(arg, chunk, n, members, until);
+	seg_store_until(((const Build *) arg)->writer, chunk, n, members, until);
 }
 
 /* Is there a rule that the clock can turn, and somebody who keeps up with it? */
@@ -37,10 +47,10 @@ wants_until(const SegStoreTask *task, const SegProgram *program)
 int64
 seg_store_build(const SegStoreTask *task, const SegProgram *program)
 {
-	SegStoreWriter *writer = seg_store_begin(task);
+	Build		build = {.task = task,.writer = seg_store_begin(task)};
 
-	Assert(task->nsegments == program->nrules);
+	Assert(task->nsegments <= program->nrules);
 	(void) seg_pass_run(program, task->now, DT_NOEND, task->only, store_members,
-						wants_until(task, program) ? store_until : NULL, writer);
-	return seg_store_end(writer);
+						wants_until(task, program) ? store_until : NULL, &build);
+	return seg_store_end(build.writer);
 }
