@@ -100,27 +100,39 @@ args_stay(SegEval *e, const SegExpr *expr)
 	return stays(end);
 }
 
+/* Is a gate decided by something that does not move?  Then nothing else has to be looked at. */
+static bool
+is_decided_for_good(SegEval *e, const SegExpr *expr, bool decisive)
+{
+	for (int i = 0; i < expr->nargs; i++)
+		if (!expr->args[i]->moves && seg_eval_condition(e, expr->args[i]) == decisive)
+			return true;
+	return false;
+}
+
 static TimestampTz
 gate(SegEval *e, const SegExpr *expr)
 {
 	bool		decisive = expr->op == SEG_X_OR;
 	bool		decided = false;
-	TimestampTz last = DT_NOBEGIN;
-	TimestampTz first = DT_NOEND;
+	TimestampTz end = DT_NOBEGIN;
 
+	if (is_decided_for_good(e, expr, decisive))
+		return DT_NOEND;
 	for (int i = 0; i < expr->nargs; i++)
 	{
-		TimestampTz until = seg_until(e, expr->args[i]);
-
-		if (seg_eval_condition(e, expr->args[i]) == decisive)
+		if (expr->args[i]->moves && seg_eval_condition(e, expr->args[i]) == decisive)
 		{
 			decided = true;
-			last = Max(last, until);
+			end = Max(end, seg_until(e, expr->args[i]));
 		}
-		else
-			first = Min(first, until);
 	}
-	return decided ? last : first;
+	if (decided)
+		return end;
+	end = DT_NOEND;
+	for (int i = 0; i < expr->nargs; i++)
+		end = Min(end, seg_until(e, expr->args[i]));
+	return end;
 }
 
 /* Comparisons of what moves evenly. */

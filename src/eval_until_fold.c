@@ -97,11 +97,16 @@ row_lasts(SegEval *e, const SegFold *fold, const SegFoldItem *item, TimestampTz 
 	TimestampTz last = DT_NOBEGIN;
 	bool		counts = true;
 
+	/* for most rows a condition that does not move fails, and then the windows do not matter */
+	*until = DT_NOEND;
+	for (int i = 0; i < 3; i++)
+		if (conditions[i] != NULL && !conditions[i]->moves && !seg_eval_condition(e, conditions[i]))
+			return false;
 	for (int i = 0; i < 3; i++)
 	{
 		TimestampTz end;
 
-		if (conditions[i] == NULL)
+		if (conditions[i] == NULL || !conditions[i]->moves)
 			continue;
 		end = seg_until(e, conditions[i]);
 		if (seg_eval_condition(e, conditions[i]))
@@ -110,9 +115,6 @@ row_lasts(SegEval *e, const SegFold *fold, const SegFoldItem *item, TimestampTz 
 		{
 			counts = false;
 			last = Max(last, end);
-			/* others cannot be evaluated for less than nothing */
-			if (TIMESTAMP_IS_NOEND(last))
-				break;
 		}
 	}
 	*until = counts ? first : last;

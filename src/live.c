@@ -2,7 +2,8 @@
  * live.c
  *		Evaluating a program for a few members, on the spot.
  *
- * Each relation has a query that looks for members, planned once and for all.  Its rows are laid
+ * Each relation has a query that looks for members, planned once and for all; where it would only
+ * look into an index of a plain table, that is done without it (live_direct.c).  Rows are laid
  * out like those of a pass (pass_read.h), and evaluated by eval.c.
  *
  * Copyright (c) 2026, the segments authors
@@ -14,12 +15,15 @@
 #include "utils/memutils.h"
 
 #include "live.h"
+#include "live_direct.h"
 #include "pass_read.h"
 #include "state.h"
 
 /* Rows of one relation, in order of their members. */
 typedef struct LiveRows
 {
+	bool		known;			/* the way to them has been looked for */
+	SegLiveDirect *direct;			/* the short way, or NULL */
 	SPIPlanPtr	plan;			/* NULL: not asked for yet */
 	bool		loaded;
 	int			n;
@@ -128,7 +132,7 @@ compare_rows(const void *a, const void *b)
 }
 
 static void
-load_relation(SegLive *live, int relation, ParamListInfo members)
+query_relation(SegLive *live, int relation, ParamListInfo members)
 {
 	LiveRows   *rows = &live->relations[relation];
 	SPIPlanPtr	plan = rows->plan;
@@ -144,6 +148,23 @@ load_relation(SegLive *live, int relation, ParamListInfo members)
 	if (rows->n > 1)
 		qsort(rows->rows, rows->n, sizeof(SegRow *), compare_rows);
 	rows->loaded = true;
+}
+
+static bool
+read_directly(SegLive *live, int relation, int n, const int64 *members)
+{
+	LiveRows   *rows = &live->relations[relation];
+
+	if (!rows->known)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(live->context);
+
+		rows->direct = seg_live_direct_begin(live->reading, relation);
+		rows->known = true;
+		MemoryContextSwitchTo(caller);
+	}
+	rows->loaded = rows->direct != NULL && seg_live_direct_read(rows->direct, n, members);
+	return rows->loaded;
 }
 
 static void
@@ -192,14 +213,22 @@ seg_live_free(SegLive *live)
 void
 seg_live_load(SegLive *live, int n, const int64 *members, const Bitmapset *relations)
 {
-	ParamListInfo params;
+	ParamListInfo params = NULL;
 
 	forget_rows(live);
-	SPI_connect();
-	params = seg_reading_members(live->program->population, n, members);
 	for (int i = -1; (i = bms_next_member(relations, i)) >= 0;)
-		load_relation(live, i, params);
-	SPI_finish();
+	{
+		if (read_directly(live, i, n, members))
+			continue;
+		if (params == NULL)
+		{
+			SPI_connect();
+			params = seg_reading_members(live->program->population, n, members);
+		}
+		query_relation(live, i, params);
+	}
+	if (params != NULL)
+		SPI_finish();
 }
 
 bool

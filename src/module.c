@@ -10,6 +10,7 @@
 #include "utils/guc.h"
 
 #include "batch.h"
+#include "live_direct.h"
 #include "now.h"
 #include "state.h"
 
@@ -30,6 +31,11 @@ _PG_init(void)
 							"What was used longest ago goes first.",
 							&seg_state_cache_memory, 64 * 1024, 1024, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+	DefineCustomBoolVariable("segments.direct_reads",
+							 "Rows of a few members are read straight from their table where that can be.",
+							 "Who fulfils a rule does not depend on it.",
+							 &seg_direct_reads, true,
+							 PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 	seg_now_init();
 	MarkGUCPrefixReserved("segments");
 }

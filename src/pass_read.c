@@ -15,7 +15,6 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "nodes/params.h"
-#include "tcop/dest.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -240,6 +239,15 @@ init_receiver(Receiver *r, SegReading *reading, int relation)
 	r->relation = relation;
 	r->layout = &reading->layouts[relation];
 	r->parts = palloc(sizeof(Part) * (r->layout->ncolumns + 1));
+}
+
+DestReceiver *
+seg_reading_receiver(SegReading *reading, int relation)
+{
+	Receiver   *r = palloc(sizeof(Receiver));
+
+	init_receiver(r, reading, relation);
+	return &r->dest;
 }
 
 /* Layouts. */

@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "nodes/params.h"
+#include "tcop/dest.h"
 
 #include "member_set.h"
 #include "partition.h"
@@ -72,6 +73,9 @@ extern SegReading *seg_reading_begin(const SegProgram *program, SegEval *eval);
 extern struct _SPI_plan *seg_reading_plan(const SegReading *reading, int relation);
 extern ParamListInfo seg_reading_members(const SegPopulation *population, int n, const int64 *members);
 extern void seg_reading_run(SegReading *reading, int relation, struct _SPI_plan *plan, ParamListInfo members);
+
+/* What takes the rows of such a query, for whoever has them from elsewhere; palloc'd. */
+extern DestReceiver *seg_reading_receiver(SegReading *reading, int relation);
 
 /* Where the parts of a row are. */
 
