@@ -6,7 +6,7 @@ SET search_path = bench, pg_catalog;
 
 -- Building.
 \set part 'Building 100 segments'
-TRUNCATE segments.membership;
+SELECT unbuild() \g /dev/null
 CALL take(:'part', 'all, nothing built before', 'segments', :round, format('SELECT segments.refresh(%L, %L)', 'hundred', :moment));
 SELECT drop_tables() \g /dev/null
 CALL take(:'part', 'all, nothing built before', 'one CREATE TABLE AS each', :round, 'SELECT bench.make_tables()');
@@ -32,7 +32,7 @@ RESET enable_mergejoin;
 CALL take(:'part', 'all, nothing has changed', 'segments', :round, format('SELECT segments.refresh(%L, %L)', 'hundred', :moment));
 
 \set part 'Building some'
-TRUNCATE segments.membership;
+SELECT unbuild() \g /dev/null
 CALL take(:'part', '60 on attributes', 'segments', :round, format('SELECT segments.refresh(%L, %L)', 'attributes', :moment));
 SELECT format('SELECT (%s) FROM bench.customers c', string_agg(format('count(*) FILTER (WHERE %s)', condition), ' + ' ORDER BY nr)) AS counting
 FROM segments WHERE nr <= 60 \gset
@@ -53,7 +53,7 @@ SELECT format('CALL bench.take(%L, %L, %L, %s, %L)', 'One rule', rule, 'segments
 FROM segments WHERE nr IN (14, 22, 61, 64, 67) ORDER BY nr \gexec
 
 -- Reading.
-TRUNCATE segments.membership;
+SELECT unbuild() \g /dev/null
 SELECT segments.refresh('hundred', :moment) \g /dev/null
 SELECT :round = 1 AS first \gset
 \if :first

@@ -4,7 +4,8 @@
 #
 # CUSTOMERS	how many (100000); each has five orders
 # ROUNDS	how often everything is measured (3)
-# TMPDIR	where the server keeps its data; a million customers take 6 GB
+# TRANSACTIONS	of one row each, with and without segments (5000)
+# TMPDIR	where the server keeps its data; a million customers take 8 GB
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . test/cluster.sh
@@ -45,11 +46,13 @@ export PG_CONFIG
 export PGDATABASE=bench
 echo "Making $customers customers ..." >&2
 {
-	run -c 'CREATE EXTENSION segments' && run -f bench/workload.sql && run -f bench/setup.sql
+	run -c 'CREATE EXTENSION segments' && run -f bench/workload.sql && run -f bench/setup.sql && run -f bench/writes.sql
 } >>"$log/bench.log" 2>&1 || fail
 for round in $(seq "$rounds"); do
 	echo "Round $round of $rounds ..." >&2
-	run -v round="$round" -f bench/round.sql >>"$log/bench.log" 2>&1 || fail
+	{
+		run -v round="$round" -f bench/round.sql && bench/writes.sh "$customers" "$round"
+	} >>"$log/bench.log" 2>&1 || fail
 	run -At -v rounds="$round" -v cores="$(nproc)" -f bench/summary.sql >"$log/results.md" 2>>"$log/bench.log" || fail
 	cp "$log/results.md" bench/RESULTS.md
 done

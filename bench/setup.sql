@@ -28,17 +28,23 @@ BEGIN
 END
 $$;
 
-SELECT segments.create_population(p, 'bench.customers') FROM unnest(ARRAY['hundred', 'attributes', 'ten', 'thousand']) AS p;
+SELECT segments.create_population(p, 'bench.customers', maintenance => 'scheduled') FROM unnest(ARRAY['hundred', 'attributes', 'ten', 'thousand']) AS p;
 SELECT segments.add_source(p, 'orders', 'bench.orders', 'customer_id', 'ordered_at')
 FROM unnest(ARRAY['hundred', 'attributes', 'ten', 'thousand']) AS p;
 SELECT count(segments.create_segment(name, rule::segments.segment_rule, 'hundred', build => false)) FROM bench.segments;
 SELECT count(segments.create_segment(name, rule::segments.segment_rule, 'attributes', build => false)) FROM bench.segments WHERE nr <= 60;
 SELECT count(segments.create_segment(name, rule::segments.segment_rule, 'ten', build => false)) FROM bench.segments WHERE nr % 10 = 1;
--- ten variants of each, with other numbers in them
-SELECT count(segments.create_segment(format('%s variant %s', name, v), (
-		SELECT string_agg(CASE WHEN t.token[1] ~ '^\d\d+$' THEN (t.token[1]::int + v)::text ELSE t.token[1] END, '' ORDER BY t.n)
-		FROM regexp_matches(rule, '\d+|\D+', 'g') WITH ORDINALITY AS t (token, n))::segments.segment_rule, 'thousand', build => false))
-FROM bench.segments, generate_series(0, 9) AS v;
+-- variants of a rule, with other numbers in them
+CREATE FUNCTION bench.variant(rule text, v int) RETURNS segments.segment_rule LANGUAGE sql AS $$
+SELECT string_agg(CASE WHEN t.token[1] ~ '^\d\d+$' THEN (t.token[1]::int + v)::text ELSE t.token[1] END, '' ORDER BY t.n)::segments.segment_rule
+FROM regexp_matches(rule, '\d+|\D+', 'g') WITH ORDINALITY AS t (token, n)
+$$;
+SELECT count(segments.create_segment(format('%s variant %s', name, v), bench.variant(rule, v), 'thousand', build => false)) FROM bench.segments, generate_series(0, 9) AS v;
+-- as if nothing had been built
+CREATE FUNCTION bench.unbuild() RETURNS void LANGUAGE sql AS $$
+TRUNCATE segments.membership, segments.chunk, segments.due, segments.change, segments.history;
+UPDATE segments.segment SET built = false, built_at = NULL, members = 0;
+$$;
 
 -- By hand, moments would be constants, so that the planner folds and estimates them.
 UPDATE bench.segments SET (condition, filter) = (
