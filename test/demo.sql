@@ -178,7 +178,42 @@ SELECT create_segment('weekly', 'count(orders last 7 days) > 1');
 \set ON_ERROR_STOP on
 
 \echo
-\echo '11. All sixteen again, in one pass over the data'
+\echo '11. Customers come and go'
+\echo '========================='
+\echo
+SELECT m AS id FROM members('first-time buyers') AS m ORDER BY is_member('may be mailed', m) DESC, m LIMIT 1 \gset
+\echo 'Nothing is refreshed. Customer' :id', a first-time buyer, orders once more, and wants no mails:'
+\echo
+\set ECHO queries
+INSERT INTO orders (customer_id, product_id, placed_at, service, quantity, total)
+VALUES (:id, 1, now(), 'express', 1, 39.90);
+UPDATE customer SET tags = array_append(tags, 'do not mail') WHERE id = :id;
+SELECT is_member('first-time buyers', :id), is_member('may be mailed', :id);
+\set ECHO none
+\echo 'Time goes by, and nobody writes a row. The same segments, today and in 45 days:'
+\echo
+CREATE TEMP TABLE today AS SELECT segment, members FROM overview
+WHERE segment IN ('lapsed', 'birthday soon', 'first-time buyers', 'just looking', 'express regulars');
+SELECT set_config('segments.now', (now() + interval '45 days')::text, false) AS later \gset
+\set ECHO queries
+SELECT segment, today.members AS today, overview.members AS "in 45 days" FROM today JOIN overview USING (segment) ORDER BY 1;
+RESET segments.now;
+\set ECHO none
+\echo
+\echo 'Upkeep, and what has happened so far:'
+\echo
+\set ECHO queries
+CALL maintain();
+SELECT segment, key, event, reason FROM changes ORDER BY number;
+\set ECHO none
+\echo 'Is everything that is stored what a full evaluation finds? No difference, so it is:'
+\echo
+\set ECHO queries
+SELECT * FROM segments.check();
+\set ECHO none
+
+\echo
+\echo '12. All sixteen again, in one pass over the data'
 \echo '==============================================='
 \echo
 \o /dev/null
