@@ -86,13 +86,10 @@ check_suspects(const Report *report, int n, const int64 *members)
 {
 	SegRuleset *ruleset = report->ruleset;
 	TimestampTz *until = palloc(sizeof(TimestampTz) * n);
-	Bitmapset  *relations = NULL;
 	SegUser		user;
 
-	for (int i = 0; i < ruleset->nsegments; i++)
-		relations = bms_add_members(relations, ruleset->relations[i]);
 	seg_user_become_owner(&user, ruleset->population);
-	seg_live_load(ruleset->live, n, members, relations);
+	seg_live_load(ruleset->live, n, members, seg_ruleset_relations(ruleset, ruleset->all));
 	for (int m = 0; m < n; m++)
 	{
 		until[m] = DT_NOEND;

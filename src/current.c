@@ -21,9 +21,6 @@
 #include "pass.h"
 #include "state.h"
 
-/* Up to so many members are evaluated one by one; for more, a pass is made. */
-#define MOST_ONE_BY_ONE 512
-
 /* Those who are due, if what is stored can be out of date at all. */
 static SegMemberSet *
 due_members(const SegPopulation *population)
@@ -52,19 +49,16 @@ evaluate_few(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *
 {
 	int			n = (int) seg_set_cardinality(members);
 	int64	   *numbers = palloc(sizeof(int64) * n);
-	Bitmapset  *relations = NULL;
 	SegSetIter	it;
 	SegUser		user;
 	int			k = 0;
 
-	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
-		relations = bms_add_members(relations, ruleset->relations[i]);
 	seg_set_iter_init(&it, members);
 	while (seg_set_next(&it, &numbers[k]))
 		if (++k == n)
 			break;
 	seg_user_become_owner(&user, ruleset->population);
-	seg_live_load(ruleset->live, n, numbers, relations);
+	seg_live_load(ruleset->live, n, numbers, seg_ruleset_relations(ruleset, rules));
 	for (int m = 0; m < n; m++)
 	{
 		if (!seg_live_member(ruleset->live, numbers[m], now))
@@ -171,7 +165,7 @@ seg_current_evaluate(SegRuleset *ruleset, const SegMemberSet *members, const Bit
 	Evaluation	e = {.ruleset = ruleset,.members = members,.rules = rules,.now = now};
 
 	begin_evaluation(&e);
-	if (seg_set_cardinality(members) <= MOST_ONE_BY_ONE && seg_attempt(try_few, &e) == NULL)
+	if (seg_set_cardinality(members) <= SEG_LIVE_MOST && seg_attempt(try_few, &e) == NULL)
 		return end_evaluation(&e);
 	return seg_current_evaluate_alone(ruleset, members, rules, now);
 }
@@ -341,7 +335,6 @@ look_at(const SegPopulation *population, int64 member, bool *due, TimestampTz *n
 	return chunk;
 }
 
-/* Turns to a member, as the owner. */
 static SegMemberSet *
 only_him(int64 member)
 {

@@ -20,6 +20,9 @@
 
 typedef struct SegLive SegLive;
 
+/* For more members than these a pass costs less. */
+#define SEG_LIVE_MOST	512
+
 /* Everything is in a context of its own under the current one, but for plans, which are freed. */
 extern SegLive *seg_live_begin(const SegProgram *program);
 extern void seg_live_free(SegLive *live);

@@ -54,8 +54,7 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, SegReason reason, Times
 	got = seg_settle_lock(ruleset->population->id, members, &others);
 	if (seg_set_cardinality(got) == 0)
 		return 0;
-	seg_settle_safely(ruleset, got, NULL, reason, as_of, true);
-	return seg_set_cardinality(got);
+	return seg_settle_safely(ruleset, got, NULL, reason, as_of, true) ? seg_set_cardinality(got) : 0;
 }
 
 /* Whoever was building did not come to an end. */

@@ -146,7 +146,7 @@ settle_again(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *
 	return changes;
 }
 
-void
+bool
 seg_settle_safely(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, SegReason reason,
 				  TimestampTz now, bool exclusive)
 {
@@ -159,7 +159,7 @@ seg_settle_safely(SegRuleset *ruleset, const SegMemberSet *members, const Bitmap
 		List	   *broken;
 
 		if (settle_again(ruleset, members, rules ? rules : ruleset->all, reason, now, exclusive) >= 0)
-			return;
+			return true;
 		broken = find_broken(ruleset, members, ruleset->all, now);
 		if (broken == NIL)
 			break;
@@ -169,7 +169,10 @@ seg_settle_safely(SegRuleset *ruleset, const SegMemberSet *members, const Bitmap
 		rules = rules_without(ruleset, rules ? rules : ruleset->all, next, broken);
 		ruleset = next;
 		if (rules == NULL)
-			return;
+			return true;
 	}
-	seg_settle_doubt(population, members);
+	/* whoever keeps the population up found them in segments.due, and leaves them there */
+	if (!exclusive)
+		seg_settle_doubt(population, members);
+	return false;
 }

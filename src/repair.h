@@ -14,9 +14,10 @@
 /*
  * seg_settle() with the latest ruleset, whatever becomes of single rules: a segment whose rule
  * cannot be bound or evaluated any more is deactivated, with a warning, and the others go on.
- * rules are those of the ruleset; NULL: all that there are.
+ * rules are those of the ruleset; NULL: all that there are.  False where that does not help: then
+ * the members are in doubt.
  */
-extern void seg_settle_safely(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules,
+extern bool seg_settle_safely(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules,
 							  SegReason reason, TimestampTz now, bool exclusive);
 
 #endif							/* SEG_REPAIR_H */

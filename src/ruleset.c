@@ -191,8 +191,10 @@ build(int32 population)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "segments ruleset", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	SegRuleset *r = palloc0(sizeof(SegRuleset));
+	static uint64 last_serial = 0;
 	uint64		before;
 
+	r->serial = ++last_serial;
 	r->context = context;
 	r->generation = seg_definitions_generation();
 	before = messages;
@@ -284,4 +286,14 @@ seg_ruleset_find(const SegRuleset *ruleset, int32 segment)
 			high = middle;
 	}
 	return low < ruleset->nsegments && ruleset->segments[low]->id == segment ? low : -1;
+}
+
+Bitmapset *
+seg_ruleset_relations(const SegRuleset *ruleset, const Bitmapset *rules)
+{
+	Bitmapset  *relations = NULL;
+
+	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
+		relations = bms_add_members(relations, ruleset->relations[i]);
+	return relations;
 }

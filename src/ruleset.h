@@ -67,6 +67,7 @@ typedef struct SegRuleset
 {
 	const SegPopulation *population;
 	MemoryContext context;
+	uint64		serial;			/* never given twice, as its address may be */
 	uint64		generation;
 	bool		stale;
 	bool		of_snapshot;	/* made for the snapshot that this transaction keeps */
@@ -93,6 +94,9 @@ extern SegRuleset *seg_ruleset_of_snapshot(int32 population);
 
 /* The number of a segment's rule, or -1. */
 extern int	seg_ruleset_find(const SegRuleset *ruleset, int32 segment);
+
+/* The relations of the program that rules need. */
+extern Bitmapset *seg_ruleset_relations(const SegRuleset *ruleset, const Bitmapset *rules);
 
 /* A count that rises when definitions change, as far as this backend has heard. */
 extern uint64 seg_definitions_generation(void);

@@ -24,9 +24,6 @@
 #include "settle.h"
 #include "store.h"
 
-/* From so many members on a pass is made. */
-#define MANY	512
-
 /* What was found of one member. */
 typedef struct Finding
 {
@@ -39,16 +36,6 @@ typedef struct Finding
 } Finding;
 
 /* A few. */
-
-static Bitmapset *
-relations_of(const SegRuleset *ruleset, const Bitmapset *rules)
-{
-	Bitmapset  *relations = NULL;
-
-	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
-		relations = bms_add_members(relations, ruleset->relations[i]);
-	return relations;
-}
 
 static void
 evaluate(SegRuleset *ruleset, Finding *f)
@@ -143,7 +130,7 @@ evaluate_few(void *arg)
 	SegUser		user;
 
 	seg_user_become_owner(&user, few->ruleset->population);
-	seg_live_load(few->ruleset->live, few->n, few->members, relations_of(few->ruleset, few->rules));
+	seg_live_load(few->ruleset->live, few->n, few->members, seg_ruleset_relations(few->ruleset, few->rules));
 	for (int i = 0; i < few->n; i++)
 		evaluate(few->ruleset, &few->findings[i]);
 	seg_user_restore(&user);
@@ -308,7 +295,7 @@ seg_settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *ru
 	Many		many = {.ruleset = ruleset,.members = members,.rules = rules,.reason = reason,.now = now};
 	int64		changes;
 
-	if (seg_set_cardinality(members) < MANY)
+	if (seg_set_cardinality(members) <= SEG_LIVE_MOST)
 		changes = settle_few(ruleset, members, rules, reason, exclusive, now);
 	else
 		changes = seg_attempt(settle_many, &many) == NULL ? many.changes : -1;

@@ -226,6 +226,19 @@ position_of(const SegStateChunk *c, int32 segment)
 	return low;
 }
 
+static int64
+set_bytes(const SegMemberSet *members)
+{
+	return (members ? VARSIZE(members) : 0) + sizeof(SegStateSet);
+}
+
+static void
+count_bytes(SegStateChunk *c, int64 bytes)
+{
+	c->bytes += bytes;
+	cached_bytes += bytes;
+}
+
 static void
 insert_set(SegStateChunk *c, int at, int32 segment, const SegMemberSet *members)
 {
@@ -241,8 +254,7 @@ insert_set(SegStateChunk *c, int at, int32 segment, const SegMemberSet *members)
 	c->sets[at].segment = segment;
 	c->sets[at].members = members;
 	c->nsets++;
-	c->bytes += (members ? VARSIZE(members) : 0) + sizeof(SegStateSet);
-	cached_bytes += (members ? VARSIZE(members) : 0) + sizeof(SegStateSet);
+	count_bytes(c, set_bytes(members));
 }
 
 static void
@@ -274,8 +286,11 @@ read_all(SegStateChunk *c)
 
 	/* those read one by one, too */
 	for (int i = 0; i < c->nsets; i++)
+	{
+		count_bytes(c, -set_bytes(c->sets[i].members));
 		if (c->sets[i].members != NULL)
 			pfree(unconstify(SegMemberSet *, c->sets[i].members));
+	}
 	c->nsets = 0;
 	begin_scan(c, &scan, NULL);
 	while (seg_scan_next(&scan))
@@ -350,8 +365,7 @@ read_due(SegStateChunk *c, TimestampTz now)
 		due[i] = minutes_of(earliest[i]);
 	pfree(earliest);
 	c->due = due;
-	c->bytes += DUE_BYTES;
-	cached_bytes += DUE_BYTES;
+	count_bytes(c, DUE_BYTES);
 }
 
 bool

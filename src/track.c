@@ -231,7 +231,7 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules)
 		seg_settle_doubt(population, others);
 	if (seg_set_cardinality(got) == 0)
 		return;
-	seg_settle_safely(ruleset, got, rules, SEG_BY_DATA, seg_now_latest(), false);
+	(void) seg_settle_safely(ruleset, got, rules, SEG_BY_DATA, seg_now_latest(), false);
 }
 
 /* Everybody, where nobody can tell whose rows they were. */
@@ -290,7 +290,7 @@ add_all_rows(Touched *t, Oid relid)
 
 		if (RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
 		{
-			t->use->ruleset = NULL;
+			t->use->serial = 0;
 			(void) seg_use_prepare(t->use, rel);
 			slot = table_slot_create(rel, NULL);
 			scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);

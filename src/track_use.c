@@ -237,7 +237,7 @@ seg_use_prepare(SegUse *use, Relation rel)
 	MemoryContext caller;
 	ListCell   *lc;
 
-	if (use->ruleset == ruleset)
+	if (use->serial == ruleset->serial)
 		return ruleset;
 	/* in the ruleset's memory: it goes when that goes */
 	caller = MemoryContextSwitchTo(ruleset->context);
@@ -255,6 +255,7 @@ seg_use_prepare(SegUse *use, Relation rel)
 		};
 	}
 	use->ruleset = ruleset;
+	use->serial = ruleset->serial;
 	MemoryContextSwitchTo(caller);
 	return ruleset;
 }

@@ -27,7 +27,8 @@ typedef struct SegUse
 {
 	int32		population;
 	int			object;			/* as in SegRuleset.reads */
-	SegRuleset *ruleset;		/* that the rest was made for */
+	SegRuleset *ruleset;		/* that the rest was made for, */
+	uint64		serial;			/* which may be gone, and another one where it was */
 	AttrNumber	key;			/* of the rows' own reference towards the member */
 	Oid			key_type;		/* its type, domains looked through */
 	int			ncolumns;
