@@ -112,24 +112,32 @@ find_broken(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *r
 	return broken;
 }
 
-/* The same rules in another ruleset, but for those that are broken. */
+/* The same rules in another ruleset, as far as it has them. */
 static Bitmapset *
-rules_without(const SegRuleset *from, const Bitmapset *rules, const SegRuleset *to, const List *broken)
+rules_in(const SegRuleset *from, const Bitmapset *rules, const SegRuleset *to)
 {
 	Bitmapset  *result = NULL;
 
 	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
 	{
 		int			rule = seg_ruleset_find(to, from->segments[i]->id);
-		ListCell   *lc;
 
-		foreach(lc, broken)
-			if (((SegBroken *) lfirst(lc))->segment->id == from->segments[i]->id)
-				rule = -1;
 		if (rule >= 0)
 			result = bms_add_member(result, rule);
 	}
 	return result;
+}
+
+/* Is one of them still there, since somebody else has its row? */
+static bool
+has_any(const SegRuleset *ruleset, const List *broken)
+{
+	ListCell   *lc;
+
+	foreach(lc, broken)
+		if (seg_ruleset_find(ruleset, ((const SegBroken *) lfirst(lc))->segment->id) >= 0)
+			return true;
+	return false;
 }
 
 /* On the basis of all that is committed now, and of what this transaction has done. */
@@ -166,7 +174,9 @@ seg_settle_safely(SegRuleset *ruleset, const SegMemberSet *members, const Bitmap
 		deactivate_all(ruleset, broken);
 		CommandCounterIncrement();
 		next = seg_ruleset_latest(population);
-		rules = rules_without(ruleset, rules ? rules : ruleset->all, next, broken);
+		if (has_any(next, broken))
+			break;
+		rules = rules_in(ruleset, rules ? rules : ruleset->all, next);
 		ruleset = next;
 		if (rules == NULL)
 			return true;
