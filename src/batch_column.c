@@ -15,16 +15,7 @@
 #include "utils/timestamp.h"
 
 #include "batch_vector.h"
-
-/* The stored form of a numeric. */
-#define NUMERIC_SIGN_BITS		0xC000
-#define NUMERIC_IS_SHORT		0x8000
-#define NUMERIC_IS_SPECIAL		0xC000
-#define NUMERIC_LONG_NEGATIVE	0x4000
-#define NUMERIC_SHORT_NEGATIVE	0x2000
-#define NUMERIC_SHORT_WEIGHT_NEGATIVE	0x0040
-#define NUMERIC_SHORT_WEIGHT	0x003F
-#define NUMERIC_BASE			10000
+#include "value_numeric.h"
 
 /*
  * A numeric in ten-thousandths; false if it has more digits behind the point, is not
@@ -33,55 +24,27 @@
 static bool
 to_decimal(Numeric n, int64 *decimal)
 {
-	const char *data = VARDATA_ANY(n);
-	int			len = VARSIZE_ANY_EXHDR(n);
-	uint16		header;
-	int			weight;
-	bool		negative;
-	int			ndigits;
+	SegNumericParts parts;
 	int64		sum = 0;
 
-	memcpy(&header, data, sizeof(header));
-	if ((header & NUMERIC_SIGN_BITS) == NUMERIC_IS_SPECIAL)
+	if (!seg_numeric_parts(n, &parts))
 		return false;
-	if (header & NUMERIC_IS_SHORT)
-	{
-		weight = header & NUMERIC_SHORT_WEIGHT;
-		if (header & NUMERIC_SHORT_WEIGHT_NEGATIVE)
-			weight |= ~NUMERIC_SHORT_WEIGHT;
-		negative = (header & NUMERIC_SHORT_NEGATIVE) != 0;
-		data += sizeof(uint16);
-		len -= sizeof(uint16);
-	}
-	else
-	{
-		int16		stored;
-
-		memcpy(&stored, data + sizeof(uint16), sizeof(stored));
-		weight = stored;
-		negative = (header & NUMERIC_SIGN_BITS) == NUMERIC_LONG_NEGATIVE;
-		data += 2 * sizeof(uint16);
-		len -= 2 * sizeof(uint16);
-	}
-	ndigits = len / (int) sizeof(int16);
-	if (ndigits == 0)
+	if (parts.n == 0)
 	{
 		*decimal = 0;
 		return true;
 	}
-	/* the last digit stands for NUMERIC_BASE ^ (weight - ndigits + 1) */
-	if (weight > 3 || weight - ndigits + 1 < -1)
+	/* the last digit stands for SEG_NUMERIC_BASE ^ (weight - n + 1) */
+	if (parts.weight > 3 || parts.weight - parts.n + 1 < -1)
 		return false;
-	for (int i = 0; i <= weight + 1; i++)
+	for (int i = 0; i <= parts.weight + 1; i++)
 	{
-		int16		digit = 0;
+		int16		digit = i < parts.n ? seg_numeric_digit(&parts, i) : 0;
 
-		if (i < ndigits)
-			memcpy(&digit, data + i * sizeof(int16), sizeof(digit));
-		if (pg_mul_s64_overflow(sum, NUMERIC_BASE, &sum) || pg_add_s64_overflow(sum, digit, &sum))
+		if (pg_mul_s64_overflow(sum, SEG_NUMERIC_BASE, &sum) || pg_add_s64_overflow(sum, digit, &sum))
 			return false;
 	}
-	*decimal = negative ? -sum : sum;
+	*decimal = parts.negative ? -sum : sum;
 	return true;
 }
 

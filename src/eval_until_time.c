@@ -106,24 +106,35 @@ day_at(const SegClock *clock, const SegValue *value, int64 *day)
 	return true;
 }
 
+/* The moment that a moment has to pass to be greater than the value, or not less; false: it never is. */
+static bool
+point_of(SegEval *e, const SegValue *value, bool greater, TimestampTz *point)
+{
+	if (!seg_value_moment(value, &e->clock, point))
+		return false;
+	if (greater && value->tag == SEG_V_WHOLE_DAY)
+	{
+		/* behind the whole day */
+		if (!seg_clock_day_start(&e->clock, (DateADT) value->v.i + 1, point))
+			return false;
+		(*point)--;
+	}
+	if (TIMESTAMP_NOT_FINITE(*point))
+		return false;
+	if (!greater)
+		(*point)--;
+	return true;
+}
+
 /* When does the moment pass the value (greater) or reach it? */
 static TimestampTz
 moment_passes(SegEval *e, const SegExpr *clock, const SegValue *value, bool greater)
 {
 	TimestampTz point;
 
-	if (!seg_value_moment(value, &e->clock, &point))
+	if (!point_of(e, value, greater, &point))
 		return DT_NOEND;
-	if (greater && value->tag == SEG_V_WHOLE_DAY)
-	{
-		/* behind the whole day */
-		if (!seg_clock_day_start(&e->clock, (DateADT) value->v.i + 1, &point))
-			return DT_NOEND;
-		point--;
-	}
-	if (TIMESTAMP_NOT_FINITE(point))
-		return DT_NOEND;
-	return seg_track_passes(seg_until_track(e, clock), e->clock.now, greater ? point : point - 1);
+	return seg_track_passes(seg_until_track(e, clock), e->clock.now, point);
 }
 
 /* The same for START OF and END OF a unit of a day or more: they are whole days. */
@@ -197,18 +208,10 @@ short_edge_passes(SegEval *e, const SegNode *edge, const SegValue *value, bool g
 {
 	TimestampTz point;
 
-	if (!seg_value_moment(value, &e->clock, &point))
-		return DT_NOEND;
-	if (greater && value->tag == SEG_V_WHOLE_DAY)
-	{
-		if (!seg_clock_day_start(&e->clock, (DateADT) value->v.i + 1, &point))
-			return DT_NOEND;
-		point--;
-	}
-	if (TIMESTAMP_NOT_FINITE(point))
+	if (!point_of(e, value, greater, &point))
 		return DT_NOEND;
 	return short_unit_passes(e, SEG_FLAGS_UNIT(edge->flags), seg_clock_shift(SEG_FLAGS_WHICH(edge->flags)) + edge->op,
-							 greater ? point : point - 1);
+							 point);
 }
 
 /* When does the clock word become greater than the value, or not less; or cease to be? */
