@@ -77,6 +77,20 @@ COMMENT ON TABLE segments.consumer IS 'who reads the feed of a population, and h
 COMMENT ON COLUMN segments.consumer.owner IS 'role that may poll and acknowledge';
 COMMENT ON COLUMN segments.consumer."position" IS 'number of the last change that was acknowledged';
 
+CREATE TABLE segments.recheck (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	population integer NOT NULL,
+	source integer,
+	lookup integer,
+	keys text[],
+	horizon xid8
+);
+CREATE INDEX recheck_population ON segments.recheck (population);
+COMMENT ON TABLE segments.recheck IS 'rows that lead to members changed; who was led to by rows that were not committed then has to be looked for again';
+COMMENT ON COLUMN segments.recheck.source IS 'whose rows they are; or a lookup''s';
+COMMENT ON COLUMN segments.recheck.keys IS 'what leads from them to members, as in a use of the table; null: everybody';
+COMMENT ON COLUMN segments.recheck.horizon IS 'once all transactions before it have ended, whoever is led to is committed; null: not known yet';
+
 -- Not for pg_dump: nobody goes on building what a dump has seen.
 CREATE TABLE segments.building (
 	population integer PRIMARY KEY,
@@ -87,6 +101,8 @@ COMMENT ON TABLE segments.building IS 'rules of segments that are being created 
 SELECT pg_catalog.pg_extension_config_dump('segments.chunk', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.chunk_version', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.due', '');
+SELECT pg_catalog.pg_extension_config_dump('segments.recheck', '');
+SELECT pg_catalog.pg_extension_config_dump('segments.recheck_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.change', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.change_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('segments.change_number', '');

@@ -6,7 +6,7 @@
 GRANT SELECT ON segments.population, segments.source, segments.lookup,
 	segments.attribute, segments.segment, segments.membership,
 	segments.dictionary, segments.chunk, segments.due, segments.change,
-	segments.history, segments.consumer, segments.building, segments.dependency,
+	segments.history, segments.consumer, segments.building, segments.recheck, segments.dependency,
 	segments.registered, segments.overview, segments.changes,
 	segments.growth, segments.overlap TO PUBLIC;
 
@@ -23,6 +23,7 @@ ALTER TABLE segments.change ENABLE ROW LEVEL SECURITY;
 ALTER TABLE segments.history ENABLE ROW LEVEL SECURITY;
 ALTER TABLE segments.consumer ENABLE ROW LEVEL SECURITY;
 ALTER TABLE segments.building ENABLE ROW LEVEL SECURITY;
+ALTER TABLE segments.recheck ENABLE ROW LEVEL SECURITY;
 ALTER TABLE segments.dependency ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY readable ON segments.population FOR SELECT
@@ -51,6 +52,8 @@ CREATE POLICY readable ON segments.consumer FOR SELECT
 	USING (population = ANY ((SELECT segments.readable_populations())::integer[]));
 CREATE POLICY readable ON segments.building FOR SELECT
 	USING (population = ANY ((SELECT segments.readable_populations())::integer[]));
+CREATE POLICY readable ON segments.recheck FOR SELECT
+	USING (population = ANY ((SELECT segments.readable_populations())::integer[]));
 CREATE POLICY readable ON segments.dependency FOR SELECT
 	USING (population = ANY ((SELECT segments.readable_populations())::integer[]));
 
@@ -67,4 +70,5 @@ COMMENT ON POLICY readable ON segments.change IS 'rows of populations whose key 
 COMMENT ON POLICY readable ON segments.history IS 'rows of populations whose key the role may read';
 COMMENT ON POLICY readable ON segments.consumer IS 'rows of populations whose key the role may read';
 COMMENT ON POLICY readable ON segments.building IS 'rows of populations whose key the role may read';
+COMMENT ON POLICY readable ON segments.recheck IS 'rows of populations whose key the role may read';
 COMMENT ON POLICY readable ON segments.dependency IS 'rows of populations whose key the role may read';

@@ -77,7 +77,7 @@ check_members(Report *report)
 	SegStoreTask task = {.population = ruleset->population,.nsegments = ruleset->nsegments,
 	.segments = ruleset->segments,.listener = &listener,.now = report->now};
 
-	task.except = seg_due_of_all(ruleset->population->id, report->now);
+	task.except = seg_current_due(ruleset->population, report->now);
 	(void) seg_store_build(&task, ruleset->program);
 }
 

@@ -19,15 +19,48 @@
 #include "current.h"
 #include "now.h"
 #include "pass.h"
+#include "recheck.h"
 #include "state.h"
 
-/* Those who are due, if what is stored can be out of date at all. */
+/* Whatever is stored of a segment, due or not. */
 static SegMemberSet *
-due_members(const SegPopulation *population)
+stored_members(int32 population, const SegSegment *segment)
 {
+	SegCurrent	stored = {.segment = segment,.population = population};
+
+	return seg_current_all(&stored);
+}
+
+SegMemberSet *
+seg_current_everybody(const SegRuleset *ruleset)
+{
+	for (int i = 0; i < ruleset->nsegments; i++)
+		if (ruleset->segments[i]->everyone)
+			return stored_members(ruleset->population->id, ruleset->segments[i]);
+	return seg_set_builder_finish(seg_set_builder_create());
+}
+
+SegMemberSet *
+seg_current_due(const SegPopulation *population, TimestampTz now)
+{
+	SegMemberSet *due;
+	SegRuleset *ruleset;
+	ListCell   *lc;
+
 	if (population->maintenance == SEG_SCHEDULED)
 		return NULL;
-	return seg_due_of_all(population->id, seg_now());
+	due = seg_due_of_all(population->id, now);
+	if (!seg_recheck_any(population->id))
+		return due;
+	ruleset = seg_ruleset_of_snapshot(population->id);
+	foreach(lc, seg_rechecks(ruleset))
+	{
+		const SegRecheck *recheck = lfirst(lc);
+		SegMemberSet *members = recheck->members ? recheck->members : seg_current_everybody(ruleset);
+
+		due = due == NULL ? members : seg_set_combine(SEG_SET_OR, due, members);
+	}
+	return due;
 }
 
 /* No evaluation goes back behind what upkeep has done. */
@@ -180,7 +213,7 @@ seg_current_begin(SegCurrent *current, const SegPopulation *population, const Se
 
 	current->segment = segment;
 	current->population = population->id;
-	current->due = due_members(population);
+	current->due = seg_current_due(population, seg_now());
 	current->holds = NULL;
 	if (current->due == NULL)
 		return;
@@ -331,7 +364,8 @@ look_at(const SegPopulation *population, int64 member, bool *due, TimestampTz *n
 	SegStateChunk *chunk = seg_state_chunk(population->id, seg_chunk_of(member));
 
 	*now = Max(seg_now(), seg_state_settled(chunk));
-	*due = population->maintenance != SEG_SCHEDULED && seg_due_by(population->id, member, *now);
+	*due = population->maintenance != SEG_SCHEDULED &&
+		(seg_due_by(population->id, member, *now) || seg_recheck_any(population->id));
 	return chunk;
 }
 
@@ -430,7 +464,7 @@ int64 *
 seg_current_counts(const SegPopulation *population, const List *segments)
 {
 	int64	   *counts = palloc(sizeof(int64) * Max(list_length(segments), 1));
-	SegMemberSet *due = due_members(population);
+	SegMemberSet *due = seg_current_due(population, seg_now());
 	SegRuleset *ruleset = due == NULL ? NULL : seg_ruleset_of_snapshot(population->id);
 	SegMemberSet **holds = due == NULL ? NULL :
 		seg_current_evaluate(ruleset, due, ruleset->all, moment_for(population->id, due));

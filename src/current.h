@@ -17,6 +17,12 @@
 #include "registry.h"
 #include "ruleset.h"
 
+/* For whom what is stored does not count at a moment; NULL: for nobody. */
+extern SegMemberSet *seg_current_due(const SegPopulation *population, TimestampTz now);
+
+/* Everybody who is stored. */
+extern SegMemberSet *seg_current_everybody(const SegRuleset *ruleset);
+
 /* Of one segment. */
 typedef struct SegCurrent
 {

@@ -24,6 +24,7 @@
 #include "catalog.h"
 #include "define.h"
 #include "now.h"
+#include "current.h"
 #include "settle.h"
 #include "store.h"
 
@@ -144,6 +145,7 @@ build(const SegPopulation *population, List *segments, TimestampTz as_of, SegRea
 	if (all && current)
 	{
 		(void) seg_define_write("DELETE FROM segments.due WHERE population = $1", 1, params);
+		(void) seg_define_write("DELETE FROM segments.recheck WHERE population = $1", 1, params);
 		CommandCounterIncrement();
 		UpdateActiveSnapshotCommandId();
 	}
@@ -212,7 +214,7 @@ seg_define_settle(const SegPopulation *population)
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
 	now = seg_not_before_settled(population, seg_now_latest());
-	due = seg_due_of_all(population->id, now);
+	due = seg_current_due(population, now);
 	if (due != NULL)
 	{
 		SegRuleset *ruleset = seg_ruleset_latest(population->id);

@@ -234,6 +234,7 @@ set_maintenance(const SegPopulation *population, SegMaintenance maintenance)
 	{
 		seg_define_settle(population);
 		(void) seg_define_write("DELETE FROM segments.due WHERE population = $1", 1, params);
+		(void) seg_define_write("DELETE FROM segments.recheck WHERE population = $1", 1, params);
 	}
 	(void) seg_define_write("UPDATE segments.population SET maintenance = $2 WHERE id = $1", 2, params);
 	altered = seg_define_again(population);
@@ -314,6 +315,7 @@ drop_population(PG_FUNCTION_ARGS)
 		"DELETE FROM segments.due WHERE population = $1",
 		"DELETE FROM segments.chunk WHERE population = $1",
 		"DELETE FROM segments.membership WHERE population = $1",
+		"DELETE FROM segments.recheck WHERE population = $1",
 		"DELETE FROM segments.dependency WHERE population = $1",
 		"DELETE FROM segments.dictionary WHERE population = $1",
 		"DELETE FROM segments.segment WHERE population = $1",

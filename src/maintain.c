@@ -12,19 +12,25 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
+#include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "utils/xid8.h"
 
 #include "catalog.h"
+#include "current.h"
 #include "define.h"
 #include "lock.h"
 #include "now.h"
+#include "recheck.h"
 #include "repair.h"
 #include "store.h"
 
@@ -40,6 +46,7 @@ typedef struct Done
 	int64		due;			/* members */
 	int64		doubted;		/* members */
 	int64		folded;			/* rows */
+	bool		waiting;		/* for this transaction to end */
 } Done;
 
 /* Those of them whom nobody else is evaluating. */
@@ -55,6 +62,69 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, SegReason reason, Times
 	if (seg_set_cardinality(got) == 0)
 		return 0;
 	return seg_settle_safely(ruleset, got, NULL, reason, as_of, true) ? seg_set_cardinality(got) : 0;
+}
+
+/* A note that is new: from the next transaction on all know of it. */
+static void
+set_horizon(const SegRecheck *recheck, FullTransactionId next)
+{
+	SegParam	params[2];
+
+	params[0] = seg_param_int8(recheck->id);
+	params[1] = (SegParam) {XID8OID, FullTransactionIdGetDatum(next), false};
+	(void) seg_define_write_quietly("UPDATE segments.recheck SET horizon = $2 WHERE id = $1", 2, params);
+}
+
+/* Follows a note for the last time: whoever somebody else is evaluating is in doubt. */
+static int64
+follow(SegRuleset *ruleset, const SegRecheck *recheck, TimestampTz as_of)
+{
+	int32		population = ruleset->population->id;
+	SegMemberSet *members = recheck->members ? recheck->members : seg_current_everybody(ruleset);
+	SegParam	id = seg_param_int8(recheck->id);
+	SegMemberSet *others;
+	SegMemberSet *got = seg_settle_lock(population, members, &others);
+
+	if (others != NULL)
+		seg_settle_doubt(population, others);
+	if (seg_set_cardinality(got) > 0 && !seg_settle_safely(ruleset, got, NULL, SEG_BY_DATA, as_of, true))
+		seg_settle_doubt(population, got);
+	(void) seg_define_write_quietly("DELETE FROM segments.recheck WHERE id = $1", 1, &id);
+	return seg_set_cardinality(members);
+}
+
+/*
+ * The notes of members who could not be found.  *waiting: there is one whose time may have come
+ * when this transaction has ended.
+ */
+static int64
+follow_rechecks(SegRuleset *ruleset, TimestampTz as_of, bool *waiting)
+{
+	FullTransactionId next = ReadNextFullTransactionId();
+	int64		followed = 0;
+	List	   *rechecks;
+	uint64		oldest;
+	ListCell   *lc;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	rechecks = seg_rechecks(ruleset);
+	oldest = DatumGetUInt64(OidFunctionCall1(F_PG_SNAPSHOT_XMIN, OidFunctionCall0(F_PG_CURRENT_SNAPSHOT)));
+	PopActiveSnapshot();
+	foreach(lc, rechecks)
+	{
+		const SegRecheck *recheck = lfirst(lc);
+
+		CHECK_FOR_INTERRUPTS();
+		/* one from the future was restored from another server */
+		if (recheck->horizon == 0 || recheck->horizon > U64FromFullTransactionId(next))
+		{
+			set_horizon(recheck, next);
+			*waiting = true;
+		}
+		else if (recheck->horizon <= oldest)
+			followed += follow(ruleset, recheck, as_of);
+	}
+	return followed;
 }
 
 /* Whoever was building did not come to an end. */
@@ -89,6 +159,7 @@ step(int32 id, TimestampTz as_of, int64 max_members, Done *done)
 		PopActiveSnapshot();
 		done->doubted += settle(ruleset, doubted, SEG_BY_DATA, as_of);
 		done->due += settle(ruleset, due, SEG_BY_CLOCK, as_of);
+		done->doubted += follow_rechecks(ruleset, as_of, &done->waiting);
 	}
 	done->folded += seg_store_fold_some(ruleset->population, max_members * ROWS_PER_MEMBER);
 }
@@ -178,7 +249,7 @@ maintain(PG_FUNCTION_ARGS)
 			PopActiveSnapshot();
 			if (!atomic)
 				SPI_commit();
-		} while (done.due + done.doubted + done.folded > 0);
+		} while (done.due + done.doubted + done.folded > 0 || (done.waiting && !atomic));
 	}
 	SPI_finish();
 	PG_RETURN_VOID();

@@ -36,6 +36,7 @@
 
 #include "current.h"
 #include "now.h"
+#include "recheck.h"
 #include "repair.h"
 #include "track.h"
 #include "track_use.h"
@@ -52,6 +53,7 @@ typedef struct Touched
 	Datum	   *keys;			/* of the rows concerned */
 	Size		nkeys;
 	Size		room;
+	bool		way;			/* rows came, went, or lead elsewhere now */
 	int16		len;			/* of the key's type */
 	bool		byval;
 } Touched;
@@ -78,6 +80,7 @@ static void
 add_row(Touched *t, TupleTableSlot *slot)
 {
 	t->rules = bms_add_members(t->rules, t->reads->rules);
+	t->way = true;
 	add_key(t, slot);
 }
 
@@ -129,6 +132,7 @@ add_update(Touched *t, TupleTableSlot *old_row, TupleTableSlot *new_row)
 	if (rules == NULL)
 		return;
 	t->rules = bms_add_members(t->rules, rules);
+	t->way |= t->use->referred != InvalidAttrNumber && differs(t->tupdesc, t->use->referred, old_row, new_row);
 	bms_free(rules);
 	add_key(t, new_row);
 }
@@ -234,16 +238,22 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules)
 	(void) seg_settle_safely(ruleset, got, rules, SEG_BY_DATA, seg_now_latest(), false);
 }
 
-/* Everybody, where nobody can tell whose rows they were. */
-static SegMemberSet *
-everybody(const SegRuleset *ruleset)
+/*
+ * Rows that are not committed yet may be led by these to members whom nobody could find: rows
+ * of a lookup to those who refer to it, rows of a source to the members of the rows below.  A foreign
+ * key keeps rows from referring to what comes or goes meanwhile.
+ */
+static void
+note_recheck(const Touched *t, TriggerEvent event)
 {
-	SegCurrent	current = {.population = ruleset->population->id};
+	bool		is_lookup = t->use->leads && t->use->referred == InvalidAttrNumber;
 
-	for (int i = 0; i < ruleset->nsegments; i++)
-		if (ruleset->segments[i]->everyone)
-			current.segment = ruleset->segments[i];
-	return seg_current_all(&current);
+	if (!t->use->leads || (!is_lookup && !t->way))
+		return;
+	if (TRIGGER_FIRED_BY_TRUNCATE(event))
+		seg_recheck_note(t->use, NULL, 0);
+	else if (TRIGGER_FIRED_BY_UPDATE(event) || !t->use->guarded)
+		seg_recheck_note(t->use, t->keys, t->nkeys);
 }
 
 static void
@@ -262,16 +272,20 @@ track_use(SegUse *use, TriggerData *trigger)
 	else if (TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
 		read_updates(&touched, trigger);
 	else
+	{
 		touched.rules = touched.reads->rules;
+		touched.way = true;
+	}
 	if (touched.rules == NULL)
 		return;
 
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
-	members = TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ? everybody(ruleset) :
+	members = TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ? seg_current_everybody(ruleset) :
 		seg_use_members(use, touched.keys, touched.nkeys);
 	PopActiveSnapshot();
 	settle(ruleset, members, touched.rules);
+	note_recheck(&touched, trigger->tg_event);
 }
 
 /* Tables as a whole. */
@@ -322,7 +336,7 @@ doubt_whole(SegUse *use, Relation root, Oid partition)
 		members = seg_use_members(use, touched.keys, touched.nkeys);
 	}
 	else
-		members = everybody(ruleset);
+		members = seg_current_everybody(ruleset);
 	PopActiveSnapshot();
 	seg_settle_doubt(ruleset->population->id, members);
 }

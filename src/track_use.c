@@ -10,6 +10,9 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/relation.h"
+#include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -21,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "catalog.h"
 #include "dictionary.h"
@@ -229,18 +233,84 @@ way_to_members(const SegUse *use, const SegPopulation *p, char **query)
 	return lookup->references;
 }
 
+/* Does a foreign key, checked at once, see to it that a column refers only to rows that are there? */
+static bool
+has_foreign_key(Oid relid, const char *column, Oid to, const char *to_column)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	AttrNumber	from = get_attnum(relid, column);
+	AttrNumber	referred = get_attnum(to, to_column);
+	bool		found = false;
+	ListCell   *lc;
+
+	foreach(lc, RelationGetFKeyList(rel))
+	{
+		const ForeignKeyCacheInfo *key = lfirst(lc);
+		HeapTuple	tuple;
+
+		if (key->confrelid != to || key->nkeys != 1 || key->conkey[0] != from || key->confkey[0] != referred)
+			continue;
+		tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(key->conoid));
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		found |= !((Form_pg_constraint) GETSTRUCT(tuple))->condeferrable;
+		ReleaseSysCache(tuple);
+	}
+	relation_close(rel, AccessShareLock);
+	return found;
+}
+
+static void
+find_led(SegUse *use, const SegPopulation *p, Oid relid)
+{
+	int			source = use->object - 1;
+
+	use->leads = false;
+	use->guarded = true;
+	use->referred = InvalidAttrNumber;
+	if (use->object >= seg_object_of_lookup(p, 0))
+	{
+		const SegLookup *lookup = &p->lookups[use->object - seg_object_of_lookup(p, 0)];
+		Oid			of = lookup->of == SEG_LOOKUP_OF_POPULATION ? p->relid :
+			lookup->of == SEG_LOOKUP_OF_SOURCE ? p->sources[lookup->of_index].relid : p->lookups[lookup->of_index].relid;
+
+		use->leads = true;
+		use->guarded = has_foreign_key(of, lookup->key, lookup->relid, lookup->references);
+		return;
+	}
+	for (int i = 0; i < p->nsources && source >= 0; i++)
+	{
+		const SegSource *child = &p->sources[i];
+
+		if (child->parent != source)
+			continue;
+		use->leads = true;
+		use->guarded &= has_foreign_key(child->relid, child->key, p->sources[source].relid, child->parent_key);
+		use->referred = get_attnum(relid, child->parent_key);
+	}
+}
+
 SegRuleset *
 seg_use_prepare(SegUse *use, Relation rel)
 {
 	SegRuleset *ruleset = seg_ruleset_latest(use->population);
-	const SegReads *reads = &ruleset->reads[use->object];
 	MemoryContext caller;
-	ListCell   *lc;
 
 	if (use->serial == ruleset->serial)
 		return ruleset;
 	/* in the ruleset's memory: it goes when that goes */
 	caller = MemoryContextSwitchTo(ruleset->context);
+	seg_use_prepare_for(use, rel, ruleset);
+	MemoryContextSwitchTo(caller);
+	return ruleset;
+}
+
+void
+seg_use_prepare_for(SegUse *use, Relation rel, SegRuleset *ruleset)
+{
+	const SegReads *reads = &ruleset->reads[use->object];
+	ListCell   *lc;
+
 	use->key = get_attnum(RelationGetRelid(rel), way_to_members(use, ruleset->population, &use->members_query));
 	use->key_type = getBaseType(get_atttype(RelationGetRelid(rel), use->key));
 	use->ncolumns = list_length(reads->columns);
@@ -254,10 +324,9 @@ seg_use_prepare(SegUse *use, Relation rel)
 			get_attnum(RelationGetRelid(rel), column->name), column->rules
 		};
 	}
+	find_led(use, ruleset->population, RelationGetRelid(rel));
 	use->ruleset = ruleset;
 	use->serial = ruleset->serial;
-	MemoryContextSwitchTo(caller);
-	return ruleset;
 }
 
 /* Members by their keys. */

@@ -34,13 +34,17 @@ typedef struct SegUse
 	int			ncolumns;
 	SegUseColumn *columns;
 	char	   *members_query;	/* from an array of keys to those of members; NULL: they are the members' keys */
+	bool		leads;			/* rows of other tables are led to their members by its rows, */
+	bool		guarded;		/* and refer only to those that are there: foreign keys see to it */
+	AttrNumber	referred;		/* of a source that leads: the column that rows of others refer to */
 } SegUse;
 
 /* The uses of a table, or of what it is a part of. */
 extern SegUse *seg_uses_of(Relation rel, int *n);
 
-/* The use, made ready for the latest ruleset. */
+/* The use, made ready for the latest ruleset; and for another one, in the current context. */
 extern SegRuleset *seg_use_prepare(SegUse *use, Relation rel);
+extern void seg_use_prepare_for(SegUse *use, Relation rel, SegRuleset *ruleset);
 
 /*
  * The members behind keys.  Where these are new to the population (it is its own rows that have
