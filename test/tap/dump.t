@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# dump.t: pg_dump and restore, into a database of another name, give back definitions and
-# members, with nothing rebuilt; and everything goes on from there.
+# dump.t: pg_dump and restore, into a database of another name, give back definitions, members, what
+# upkeep has still to do and the feed, with nothing rebuilt; and everything goes on from there.
 use strict;
 use warnings;
 use File::Temp;
@@ -57,8 +57,17 @@ SELECT segments.alter_segment('frozen', active => false);
 SELECT segments.create_segment('all', 'kind = ''phone''', 'phones');
 CREATE SCHEMA views;
 SELECT segments.create_views('views', 'custömers');
--- What comes after the last build does not come with a restore.
+-- Of every kind: changes, numbered and not, folded and not; doubt, dues of the clock, and a note to look again.
+SELECT segments.create_consumer('mail', 'custömers'), segments.create_consumer('idle', 'custömers');
 DELETE FROM orders WHERE customer < 1500;
+SELECT segments.acknowledge('mail', max(number), 'custömers') FROM segments.poll('mail', 100, 'custömers');
+CALL segments.maintain(population => 'custömers');
+SELECT segments.create_segment('soon', 'count(orders within last 30000 days) > 2', 'custömers');
+INSERT INTO orders SELECT 10000 + i, 1500 + i % 20, '2024-02-01'::timestamptz, 5 FROM generate_series(1, 100) i;
+UPDATE city SET name = 'City 2' WHERE id = 3;
+UPDATE orders SET at = at + interval '1 year' WHERE customer BETWEEN 1600 AND 1700;
+SELECT segments.alter_population('custömers', maintenance => 'queued');
+INSERT INTO orders SELECT 20000 + i, 2000 + i % 20, '2024-02-01'::timestamptz, 5 FROM generate_series(1, 100) i;
 END
 
 # Everything that is kept, in a form that does not depend on the database.
@@ -71,6 +80,16 @@ TABLE segments.attribute ORDER BY id;
 TABLE segments.segment ORDER BY id;
 TABLE segments.membership ORDER BY population, chunk, segment;
 TABLE segments.dictionary ORDER BY population, member;
+TABLE segments.chunk ORDER BY population, chunk;
+TABLE segments.due ORDER BY population, chunk, at, members::text;
+TABLE segments.change ORDER BY id;
+TABLE segments.history ORDER BY id;
+TABLE segments.consumer ORDER BY population, name;
+TABLE segments.recheck ORDER BY id;
+TABLE segments.building;
+SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'segments' ORDER BY 1;
+SELECT count(*) FROM segments.check('custömers');
+SELECT name, segments.count_members(name, 'custömers') FROM segments.segment WHERE population = 1 AND built ORDER BY name;
 TABLE segments.overview;
 SELECT segments.member_keys('all'), segments.segments_of(14, 'custömers');
 SELECT count(*), min(id) FROM views.both;
@@ -80,6 +99,16 @@ END
 
 # And how it goes on.
 my $afterwards = <<'END';
+SELECT number, segment, member, key, entered, reason FROM segments.poll('mail', 200, 'custömers');
+SELECT segments.acknowledge('mail', max(number), 'custömers') FROM segments.poll('mail', 200, 'custömers');
+SELECT segments.alter_population('custömers', maintenance => 'immediate');
+CALL segments.maintain(population => 'custömers');
+SELECT count(*) FROM segments.check('custömers');
+SELECT count(*) FROM segments.due WHERE at = '-infinity';
+DELETE FROM orders WHERE customer BETWEEN 1700 AND 1800;
+SELECT number, segment, member, key, entered, reason FROM segments.poll('mail', 10000, 'custömers');
+SELECT count(*), max(number) FROM segments.poll('idle', 100000, 'custömers');
+SELECT count(*) FROM segments.check('custömers');
 SELECT segments.refresh('custömers', as_of => '2024-06-01'), segments.refresh('phones');
 INSERT INTO device SELECT md5(i::text)::uuid, 'phone' FROM generate_series(1001, 1010) i;
 SELECT segments.create_population('devices', 'device');
@@ -101,6 +130,9 @@ system(qq{createdb -T template0 "$_"}) for $from, @to;
 psql($from, $fill);
 my $expected = psql($from, $everything);
 like($expected, qr/it's German/, 'there is something to dump');
+isnt(psql($from, "SELECT count(*) FROM segments.$_"), "0\n", "in $_, too")
+	for qw(chunk due change history consumer recheck);
+is(psql($from, "SELECT count(*) > 0 FROM segments.due WHERE at = '-infinity'"), "t\n", 'somebody is in doubt');
 
 run("pg_dump -f $dir/plain.sql $from");
 run("pg_dump -Fd -j2 -f $dir/directory $from");
@@ -120,6 +152,8 @@ my $goes_on = psql($from, $afterwards);
 is(psql($to[0], $afterwards), $goes_on, 'plain: it goes on as where it came from');
 is(psql("'$to[1]'", $afterwards), $goes_on, 'in parallel: it goes on');
 is(psql($to[2], $afterwards), $goes_on, 'twice: it goes on');
+
+is(psql($from, "SELECT count(*) FROM segments.check('custömers')"), "0\n", 'and that was right');
 
 system(qq{psql -Xqc 'DROP DATABASE "$_"' postgres}) for $from, @to;
 done_testing();
