@@ -1,7 +1,7 @@
 package Traffic;
 
-# A shop in which much happens at once: its tables, its segments, and scripts for pgbench that
-# write to it. For tests that ask whether every answer is exact meanwhile, and afterwards.
+# A shop in which much happens at once: its tables, its segments, and those who write to it, keep it
+# up, define and read. For tests that ask whether every answer is exact meanwhile, and afterwards.
 #
 # The clock is simulated. A tick of the sequence of that name is some hours, and whoever writes or
 # reads asks for the tick first. A reader who asks after he took his snapshot is behind nobody whose
@@ -12,7 +12,7 @@ use warnings;
 
 use Exporter qw(import);
 
-our @EXPORT = qw(definitions tables traffic write_scripts);
+our @EXPORT = qw(definitions start_traffic tables);
 
 # Customers 1 to HOT are those whom everybody wants.
 use constant HOT => 40;
@@ -29,6 +29,32 @@ CREATE INDEX ON orders (customer_id);
 CREATE INDEX ON orders (product_id);
 CREATE INDEX ON customer (city_id);
 CREATE SEQUENCE tick;
+
+-- What a consumer of the feed makes of it, of the segments that stay as they are: whoever enters was not there,
+-- and whoever leaves was.
+CREATE TABLE follower (segment text, member bigint, PRIMARY KEY (segment, member));
+CREATE FUNCTION follow(max_rows int) RETURNS bigint LANGUAGE plpgsql AS
+$$DECLARE
+	c record;
+	polled bigint := 0;
+BEGIN
+	FOR c IN SELECT number, segment, member, entered FROM segments.poll('follower', max_rows) LOOP
+		polled := polled + 1;
+		CONTINUE WHEN c.segment <> ALL ('{big city,recent,round,spenders,studious}');
+		IF c.entered THEN
+			INSERT INTO follower VALUES (c.segment, c.member);
+		ELSE
+			DELETE FROM follower f WHERE f.segment = c.segment AND f.member = c.member;
+			IF NOT FOUND THEN
+				RAISE '% leaves %, and was not there', c.member, c.segment;
+			END IF;
+		END IF;
+	END LOOP;
+	IF polled > 0 THEN
+		PERFORM segments.acknowledge('follower', c.number);
+	END IF;
+	RETURN polled;
+END$$;
 
 INSERT INTO city SELECT i, i * 7 % 100 FROM generate_series(0, 29) i;
 INSERT INTO product SELECT i, CASE WHEN i % 4 = 0 THEN 'study' ELSE 'kitchen' END FROM generate_series(0, 99) i;
@@ -97,11 +123,19 @@ SELECT segments.create_segment('spenders', 'sum(orders.total within last 30 days
 SELECT segments.create_segment('studious', $$exists(orders where product.category = 'study')$$);
 SELECT segments.create_segment('young', 'age < 30');
 SELECT segments.create_segment('mixed', $$in segment 'young' and not in segment 'recent'$$);
+SELECT segments.create_consumer('follower');
+INSERT INTO follower SELECT name, segments.members(name) FROM segments.segment
+	WHERE name IN ('big city', 'recent', 'round', 'spenders', 'studious');
+-- Nothing, once it has followed to the end.
+CREATE FUNCTION astray() RETURNS SETOF text LANGUAGE sql AS
+$$WITH exact AS (SELECT name, segments.members(name) AS member FROM segments.segment
+		WHERE name IN ('big city', 'recent', 'round', 'spenders', 'studious'))
+	SELECT format('feed: %s is in %s', member, name) FROM (TABLE exact EXCEPT TABLE follower) AS e
+	UNION ALL SELECT format('feed: %s is not in %s', member, segment) FROM (TABLE follower EXCEPT TABLE exact) AS f$$;
 EOT
 }
 
-# Scripts by name, and how often they are to run among the others.
-my %traffic = (
+my %write = (
 	order => [20, <<'EOT'],
 INSERT INTO orders (product_id, placed_at, total, customer_id)
 	SELECT :product, present() - :age * interval '1 hour', :total, id FROM customer WHERE id = :hot FOR KEY SHARE;
@@ -194,14 +228,62 @@ END;
 EOT
 );
 
-# Writes the scripts into a directory; returns the arguments for pgbench that name them.
-sub traffic
-{
-	my ($dir) = @_;
+my %upkeep = (
+	maintain => [3, "CALL segments.maintain();\n"],
+	step => [6, "SELECT segments.maintain_step(max_members => :hot);\n"],
+	clock => [2, "SELECT nextval('tick');\n\\sleep :age ms\n"]);
 
-	return write_scripts($dir, %traffic);
+my %define = (
+	definitions => [1, <<'EOT']);
+SELECT segments.drop_segment(name) FROM segments.segment WHERE name IN ('coming', 'going');
+SELECT segments.create_segment('coming', 'age > :age / 8 or count(orders) > :pause');
+\sleep 100 ms
+SELECT segments.alter_segment('coming', rule => 'age < :age / 8 and exists(orders within last :hot days)');
+\sleep 100 ms
+SELECT segments.alter_segment('young', rule => 'age < 25 + :pause');
+SELECT segments.alter_segment('regulars', active => false);
+\sleep 100 ms
+SELECT segments.alter_segment('regulars', active => true);
+SELECT segments.refresh('customers');
+SELECT segments.alter_segment('coming', new_name => 'going');
+\sleep 100 ms
+SELECT segments.drop_segment('going');
+EOT
+
+my %follow = (
+	follow => [1, "SELECT follow(500);\n\\sleep :total ms\n"]);
+
+# Raises what is wrong.
+my %read = (
+	read => [1, <<'EOT']);
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT 1 FROM customer LIMIT 1;
+DO $$DECLARE w text; BEGIN
+	SELECT string_agg(x, E'\n') INTO w FROM wrong(:hot) x;
+	IF w <> '' THEN RAISE '%', w; END IF;
+END$$;
+END;
+EOT
+
+# Scripts by what they do and by name, and how often they are to run among the others.
+my %scripts = (write => \%write, upkeep => \%upkeep, define => \%define, follow => \%follow, read => \%read);
+
+# start_traffic(DIRECTORY, DATABASE, SECONDS, SEED, KIND, CLIENTS): pgbench in the background. Its scripts and what it
+# says, KIND.out and KIND.err, go into the directory. Returns its process and the kind.
+sub start_traffic
+{
+	my ($dir, $database, $seconds, $seed, $kind, $clients) = @_;
+	my @scripts = write_scripts($dir, %{ $scripts{$kind} });
+	my $pid = fork // die "fork: $!";
+
+	return { kind => $kind, pid => $pid } if $pid;
+	open(STDOUT, '>', "$dir/$kind.out") or die "$kind.out: $!";
+	open(STDERR, '>', "$dir/$kind.err") or die "$kind.err: $!";
+	exec('pgbench', '-n', '-c', $clients, '-j', 1, '-T', $seconds, '--max-tries=1000', "--random-seed=$seed",
+		@scripts, $database) or die "pgbench: $!";
 }
 
+# Writes the scripts into a directory; returns the arguments for pgbench that name them.
 sub write_scripts
 {
 	my ($dir, %scripts) = @_;
