@@ -63,6 +63,7 @@ without_main_cluster() {
 
 install_packages() {
 	local command="apt-get install -y --no-install-recommends ${packages[*]}"
+	refresh_lists
 	have apt-get ||
 		die "Missing, under their Debian names: ${packages[*]}." \
 			"Please install them and try again."
@@ -85,9 +86,24 @@ quietly() {
 }
 
 refresh_lists() {
+	[ -z "${refreshed:-}" ] || return
+	refreshed=1
 	if have apt-get && { [ "$(id -u)" = 0 ] || have sudo; }; then
 		quietly as_root apt-get update -q ||
 			say "apt-get update failed; trying with the lists at hand."
+	fi
+}
+
+has_extension() {
+	[ -n "$pg_config" ] && [ -f "$("$pg_config" --sharedir)/extension/$1.control" ]
+}
+
+# extension_package NAME: the distribution's, for its own server; nothing for another
+extension_package() {
+	if [ -z "$pg_config" ]; then
+		echo "postgresql-$version-$1"
+	else
+		"$pg_config" --bindir | sed -n "s,^/usr/lib/\(postgresql\)/\([0-9]*\)/bin$,\1-\2-$1,p"
 	fi
 }
 
@@ -121,21 +137,23 @@ if [ -z "$pg_config" ]; then
 	version=$(distribution_version)
 	: "${version:=15}"
 	packages+=("postgresql-$version" "postgresql-server-dev-$version")
-elif [ ${#packages[@]} -gt 0 ]; then
-	refresh_lists
 fi
 
-if [ "$task" = check ]; then
-	if [ -z "$pg_config" ]; then
-		packages+=("postgresql-$version-pgtap")
-	elif ! [ -f "$("$pg_config" --sharedir)/extension/pgtap.control" ]; then
-		case $pg_config in
-		/usr/lib/postgresql/*)
-			packages+=("postgresql-$(basename "${pg_config%/bin/pg_config}")-pgtap") ;;
-		*)
-			die "The PostgreSQL of $pg_config lacks pgTAP (https://pgtap.org)." \
-				"Please install it there and try again." ;;
-		esac
+if [ "$task" = check ] && ! has_extension pgtap; then
+	name=$(extension_package pgtap)
+	[ -n "$name" ] ||
+		die "The PostgreSQL of $pg_config lacks pgTAP (https://pgtap.org)." \
+			"Please install it there and try again."
+	packages+=("$name")
+fi
+
+# One test does without pg_cron, so nobody is asked for a password.
+if [ "$task" = check ] && ! has_extension pg_cron && have apt-get &&
+	{ [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then
+	name=$(extension_package cron)
+	if [ -n "$name" ]; then
+		refresh_lists
+		! apt-cache show "$name" >/dev/null 2>&1 || packages+=("$name")
 	fi
 fi
 

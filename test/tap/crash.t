@@ -4,70 +4,18 @@
 use strict;
 use warnings;
 
-use File::Temp;
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
 use Test::More;
 
-my $dir = File::Temp->newdir;
-
-# The servers go last, after what Scratch does at the end.
-END
-{
-	local $?;
-	system("pg_ctl -D $dir/$_ -m immediate -s stop >/dev/null 2>&1") for grep { -e "$dir/$_/postmaster.pid" } qw(primary standby);
-}
-
+use Server;
 use Scratch;
 use Traffic;
 
 my $seconds = 4;
 my $rounds = 3;
 my $database = 'shop';
-my %port = (primary => 54331, standby => 54332);
-
-sub run
-{
-	my ($command) = @_;
-
-	system("$command >>$dir/log 2>&1") == 0 or die "$command: failed\n" . slurp("$dir/log");
-}
-
-# Its own processes may still be about when it has been killed.
-sub start
-{
-	my ($server) = @_;
-
-	for (1 .. 100)
-	{
-		return if system("pg_ctl -D $dir/$server -l $dir/$server.log -w -s start >>$dir/log 2>&1") == 0;
-		select(undef, undef, undef, 0.1);
-	}
-	die "$server does not start:\n" . slurp("$dir/$server.log");
-}
-
-sub configure
-{
-	my ($server, @settings) = @_;
-
-	open(my $conf, '>>', "$dir/$server/postgresql.conf") or die "postgresql.conf: $!";
-	print $conf map { "$_\n" } "port = $port{$server}", @settings;
-	close $conf;
-}
-
-sub use_server
-{
-	$ENV{PGPORT} = $port{ $_[0] };
-}
-
-sub kill_server
-{
-	my ($server) = @_;
-	my @backends = split /\n/, sql('SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
-	my ($postmaster) = slurp("$dir/$server/postmaster.pid") =~ /^(\d+)/;
-
-	kill KILL => $postmaster, @backends;
-}
+my $dir = server_dir();
 
 # Waits until the standby has all that is written.
 sub catch_up
@@ -102,14 +50,11 @@ sub astray
 	return sql('SELECT FROM present(); SELECT astray();') =~ s/^\n//r;
 }
 
-run("initdb -D $dir/primary -U postgres -A trust -E UTF8 --no-sync");
-configure('primary', "unix_socket_directories = '$dir'", "listen_addresses = ''", 'fsync = off', 'synchronous_commit = off', 'wal_keep_size = 1GB');
-@ENV{qw(PGHOST PGUSER PGDATABASE)} = ("$dir", 'postgres', 'postgres');
-use_server('primary');
-start('primary');
-run("pg_basebackup -D $dir/standby -X stream -R --no-sync -c fast");
-configure('standby', 'max_standby_streaming_delay = -1');
-start('standby');
+create_server('primary', 54331, 'wal_keep_size = 1GB');
+start_server('primary');
+run_quietly("pg_basebackup -D $dir/standby -X stream -R --no-sync -c fast");
+configure_server('standby', 54332, 'max_standby_streaming_delay = -1');
+start_server('standby');
 
 create_database($database);
 sql('SET client_min_messages = warning;' . tables() . definitions());
@@ -127,7 +72,7 @@ for my $round (1 .. $rounds)
 	select(undef, undef, undef, $seconds);
 	kill_server('primary');
 	waitpid $_->{pid}, 0 for @running;
-	start('primary');
+	start_server('primary');
 	is(join('', map { slurp("$dir/$_->{kind}.err") =~ s/^(?!.*ERROR).*\n//gmr } @running), '', "round $round: no errors before");
 	is(wrong(), '', 'nothing is wrong after a crash');
 }
@@ -149,7 +94,7 @@ is(sql($answers), $primary, 'it answers as the primary does');
 use_server('primary');
 kill_server('primary');
 use_server('standby');
-run("pg_ctl -D $dir/standby -w -s promote");
+run_quietly("pg_ctl -D $dir/standby -w -s promote");
 is(wrong(), '', 'nothing is wrong where it takes over');
 start_traffic($dir, $database, 2, 9, write => 2);
 wait;
