@@ -219,8 +219,8 @@ seg_define_push_snapshot(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 }
 
-static SegPopulation *
-begin(SegPopulation *population)
+SegPopulation *
+seg_define_begin_found(SegPopulation *population)
 {
 	SegParam	param = seg_param_int4(population->id);
 
@@ -240,7 +240,7 @@ begin(SegPopulation *population)
 SegPopulation *
 seg_define_begin(const char *name)
 {
-	return begin(seg_population_get_bare(name));
+	return seg_define_begin_found(seg_population_get_bare(name));
 }
 
 SegSegment *
@@ -249,7 +249,7 @@ seg_define_begin_segment(const char *name, const char *population, SegPopulation
 	SegSegment *segment;
 
 	(void) seg_segment_resolve(name, population, false, found);
-	*found = begin(*found);
+	*found = seg_define_begin_found(*found);
 	segment = seg_segment_get((*found)->id, name, false);
 	if (segment->everyone)
 		ereport(ERROR,

@@ -35,6 +35,7 @@ extern SegRule *seg_arg_required_rule(FunctionCallInfo fcinfo, int n, const char
 
 /* Also checks that the current user may manage it. */
 extern SegPopulation *seg_define_begin(const char *name);
+extern SegPopulation *seg_define_begin_found(SegPopulation *population);	/* by name before, maybe long ago */
 extern SegPopulation *seg_define_again(const SegPopulation *population);
 extern void seg_define_end(void);
 

@@ -36,8 +36,11 @@ delete_rule(const SegPopulation *population)
 	(void) seg_define_write("DELETE FROM segments.building WHERE population = $1", 1, &param);
 }
 
-/* Makes the rule known; the population's id, whose builder's lock is held from here on. */
-static int32
+/*
+ * Makes the rule known; the population, whose builder's lock is held from here on.  Up to the end it
+ * is a lock of the transaction, so that nothing is left of it where this fails.
+ */
+static SegPopulation *
 announce(const char *name, const SegNewSegment *new_segment)
 {
 	const SegRule *rule = new_segment->rule;
@@ -48,7 +51,7 @@ announce(const char *name, const SegNewSegment *new_segment)
 	population = seg_define_begin(name);
 	seg_check_new_segment(population, new_segment);
 	(void) seg_define_bind(population, 1, &rule, NULL);
-	if (!seg_lock_builder(population->id, true))
+	if (!seg_lock_builder(population->id, false))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("another segment of population \"%s\" is being created concurrently", population->name),
@@ -59,28 +62,17 @@ announce(const char *name, const SegNewSegment *new_segment)
 	(void) seg_define_write("INSERT INTO segments.building (population, rule) VALUES ($1, $2)", 2, params);
 	seg_define_end();
 	PopActiveSnapshot();
-	return population->id;
+	(void) seg_lock_builder(population->id, true);
+	return population;
 }
 
 static void
-wait_for_writers(int32 id)
+make(SegPopulation *population, const SegNewSegment *new_segment)
 {
-	SegPopulation *population;
-
-	PushActiveSnapshot(GetTransactionSnapshot());
-	population = seg_population_by_id(id);
-	PopActiveSnapshot();
-	seg_define_wait_for_writers(population);
-}
-
-static void
-make(int32 id, const SegNewSegment *new_segment)
-{
-	SegPopulation *population;
 	SegSegment *segment;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
-	population = seg_define_begin(seg_population_bare_by_id(id)->name);
+	population = seg_define_begin_found(population);
 	segment = seg_define_segment(&population, new_segment);
 	seg_define_build_unlocked(population, segment);
 	delete_rule(population);
@@ -90,23 +82,23 @@ make(int32 id, const SegNewSegment *new_segment)
 }
 
 static void
-build_after(int32 id, const SegNewSegment *new_segment)
+build_after(SegPopulation *population, const SegNewSegment *new_segment)
 {
 	PG_TRY();
 	{
 		SPI_commit();
-		wait_for_writers(id);
+		seg_define_wait_for_writers(population);
 		SPI_commit();
-		make(id, new_segment);
+		make(population, new_segment);
 		SPI_commit();
 	}
 	PG_CATCH();
 	{
-		seg_unlock_builder(id);
+		seg_unlock_builder(population->id);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	seg_unlock_builder(id);
+	seg_unlock_builder(population->id);
 }
 
 /*

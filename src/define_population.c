@@ -316,6 +316,7 @@ drop_population(PG_FUNCTION_ARGS)
 		"DELETE FROM segments.chunk WHERE population = $1",
 		"DELETE FROM segments.membership WHERE population = $1",
 		"DELETE FROM segments.recheck WHERE population = $1",
+		"DELETE FROM segments.building WHERE population = $1",
 		"DELETE FROM segments.dependency WHERE population = $1",
 		"DELETE FROM segments.dictionary WHERE population = $1",
 		"DELETE FROM segments.segment WHERE population = $1",

@@ -97,7 +97,7 @@ collect_segments(SegRuleset *r)
 
 	list_sort(segments, compare_ids);
 	r->segments = palloc(sizeof(SegSegment *) * list_length(segments));
-	r->rules = palloc(sizeof(SegRule *) * (list_length(segments) + 1));
+	r->rules = palloc(sizeof(SegRule *) * list_length(segments));
 	foreach(lc, segments)
 	{
 		SegSegment *segment = lfirst(lc);
@@ -160,19 +160,14 @@ remove_broken(SegRuleset *r, int32 *ids)
 static void
 bind_all(SegRuleset *r)
 {
-	int32	   *ids = palloc0(sizeof(int32) * (r->nsegments + 1));
-	Binding		binding = {.population = r->population,.rules = r->rules,.ids = ids};
-	const SegRule *building = seg_building_rule(r->population->id);
+	int32	   *ids = palloc0(sizeof(int32) * r->nsegments);
+	Binding		binding = {.population = r->population,.n = r->nsegments,.rules = r->rules,.ids = ids};
 
 	for (int i = 0; i < r->nsegments; i++)
 	{
 		ids[i] = r->segments[i]->id;
 		r->rules[i] = r->segments[i]->rule;
 	}
-	r->building = building != NULL;
-	if (r->building)
-		r->rules[r->nsegments] = building;
-	binding.n = r->nsegments + (r->building ? 1 : 0);
 	if (seg_attempt(bind, &binding) != NULL)
 	{
 		remove_broken(r, ids);
@@ -182,6 +177,19 @@ bind_all(SegRuleset *r)
 	r->program = binding.program;
 	for (int i = 0; i < r->nsegments; i++)
 		r->all = bms_add_member(r->all, i);
+}
+
+/* Apart from the others, so that nothing else fails where it does.  If it cannot be bound, neither can its builder. */
+static void
+bind_coming(SegRuleset *r)
+{
+	const SegRule *rule = seg_building_rule(r->population->id);
+	int32		id = 0;
+	Binding		binding = {.population = r->population,.n = 1,.rules = &rule,.ids = &id};
+
+	r->building = rule != NULL;
+	if (r->building && seg_attempt(bind, &binding) == NULL)
+		r->coming = binding.program;
 }
 
 /* From the definitions that the active snapshot shows, in the current context. */
@@ -201,6 +209,7 @@ build(int32 population)
 	r->population = seg_population_by_id(population);
 	collect_segments(r);
 	bind_all(r);
+	bind_coming(r);
 	seg_ruleset_find_reads(r);
 	r->live = seg_live_begin(r->program);
 	/* what changed meanwhile may have been read before */

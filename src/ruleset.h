@@ -74,10 +74,11 @@ typedef struct SegRuleset
 	int			nsegments;
 	const SegSegment **segments;	/* active and built, everyone among them; by id */
 	const SegRule **rules;		/* theirs */
-	bool		building;		/* a segment is being created while others write; its rule is the last one */
+	bool		building;		/* a segment is being created while others write */
 	const SegProgram *program;	/* rule i is that of segments[i] */
+	const SegProgram *coming;	/* the rule that is being built, of which only is known what it reads; NULL: none */
 	Bitmapset  *all;			/* all rules of segments */
-	SegReads   *reads;			/* by object */
+	SegReads   *reads;			/* by object; the rule that is being built counts as another behind all */
 	Bitmapset **relations;		/* by rule: relations of the program that it needs, the first among them */
 	SegLive    *live;
 	List	   *broken;			/* of SegBroken *: left out, since they cannot be bound any more */

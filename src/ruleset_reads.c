@@ -18,6 +18,7 @@ typedef struct Walk
 {
 	SegRuleset *ruleset;
 	const SegPopulation *population;
+	const SegProgram *program;
 	int			rule;
 	Bitmapset  *exprs;			/* seen already, in this rule */
 	Bitmapset  *relations;		/* of the program */
@@ -96,7 +97,7 @@ walk_column(Walk *w, const SegRelation *relation, const SegColumn *column)
 static void
 walk_fold(Walk *w, const SegFold *fold)
 {
-	const SegRelation *relation = list_nth(w->ruleset->program->relations, fold->relation);
+	const SegRelation *relation = list_nth(w->program->relations, fold->relation);
 	ListCell   *lc;
 
 	w->relations = bms_add_member(w->relations, fold->relation);
@@ -125,15 +126,30 @@ walk_expr(Walk *w, const SegExpr *expr)
 	w->exprs = bms_add_member(w->exprs, expr->id);
 	if (expr->op == SEG_X_COLUMN)
 	{
-		const SegRelation *relation = list_nth(w->ruleset->program->relations, expr->relation);
+		const SegRelation *relation = list_nth(w->program->relations, expr->relation);
 
 		w->relations = bms_add_member(w->relations, expr->relation);
 		walk_column(w, relation, list_nth(relation->columns, expr->column));
 	}
 	else if (expr->op == SEG_X_AGGREGATE)
-		walk_fold(w, list_nth(w->ruleset->program->folds, expr->fold));
+		walk_fold(w, list_nth(w->program->folds, expr->fold));
 	for (int i = 0; i < expr->nargs; i++)
 		walk_expr(w, expr->args[i]);
+}
+
+/* One rule of a program, by the number that it has among those of the ruleset; the relations that it needs. */
+static Bitmapset *
+walk_rule(SegRuleset *r, const SegProgram *program, int number, const SegExpr *rule)
+{
+	Walk		w = {.ruleset = r,.population = r->population,.program = program,.rule = number,
+	.relations = bms_make_singleton(0)};
+
+	/* whoever comes or goes enters or leaves everything */
+	reads_rows(&w, 0);
+	reads_column(&w, 0, r->population->key);
+	walk_expr(&w, rule);
+	bms_free(w.exprs);
+	return w.relations;
 }
 
 void
@@ -142,21 +158,14 @@ seg_ruleset_find_reads(SegRuleset *r)
 	const SegPopulation *p = r->population;
 
 	r->reads = palloc0(sizeof(SegReads) * seg_object_count(p));
-	r->relations = palloc0(sizeof(Bitmapset *) * r->program->nrules);
+	r->relations = palloc0(sizeof(Bitmapset *) * r->nsegments);
 	r->reads[0].relid = p->relid;
 	for (int i = 0; i < p->nsources; i++)
 		r->reads[seg_object_of_source(i)].relid = p->sources[i].relid;
 	for (int i = 0; i < p->nlookups; i++)
 		r->reads[seg_object_of_lookup(p, i)].relid = p->lookups[i].relid;
-	for (int i = 0; i < r->program->nrules; i++)
-	{
-		Walk		w = {.ruleset = r,.population = p,.rule = i,.relations = bms_make_singleton(0)};
-
-		/* whoever comes or goes enters or leaves everything */
-		reads_rows(&w, 0);
-		reads_column(&w, 0, p->key);
-		walk_expr(&w, r->program->rules[i]);
-		r->relations[i] = w.relations;
-		bms_free(w.exprs);
-	}
+	for (int i = 0; i < r->nsegments; i++)
+		r->relations[i] = walk_rule(r, r->program, i, r->program->rules[i]);
+	if (r->coming != NULL)
+		(void) walk_rule(r, r->coming, r->nsegments, r->coming->rules[0]);
 }

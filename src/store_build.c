@@ -17,14 +17,12 @@ typedef struct Build
 	SegStoreWriter *writer;
 } Build;
 
-/* The program may have rules of no segment behind those of the task. */
 static void
 store_members(void *arg, int rule, int64 chunk, const SegMemberSet *members)
 {
 	const Build *build = arg;
 
-	if (rule < build->task->nsegments)
-		seg_store_put(build->writer, rule, chunk, members);
+	seg_store_put(build->writer, rule, chunk, members);
 }
 
 static void
@@ -49,7 +47,7 @@ seg_store_build(const SegStoreTask *task, const SegProgram *program)
 {
 	Build		build = {.task = task,.writer = seg_store_begin(task)};
 
-	Assert(task->nsegments <= program->nrules);
+	Assert(task->nsegments == program->nrules);
 	(void) seg_pass_run(program, task->now, DT_NOEND, task->only, store_members,
 						wants_until(task, program) ? store_until : NULL, &build);
 	return seg_store_end(build.writer);
