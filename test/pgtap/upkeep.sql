@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = public, pg_catalog;
 BEGIN;
-SELECT plan(94);
+SELECT plan(100);
 
 CREATE ROLE seg_owner;
 CREATE SCHEMA seg_shop AUTHORIZATION seg_owner;
@@ -247,6 +247,35 @@ SELECT is(problems('ALTER TABLE orders DISABLE TRIGGER USER') , 'trigger "segmen
 SELECT is(problems('DROP TRIGGER segments_insert ON orders'), 'trigger "segments_insert" of "orders" is missing', 'one that is gone');
 SELECT is(problems('ALTER TABLE customer DISABLE TRIGGER USER; UPDATE customer SET age = 79 WHERE id = 2') ~ 'old 2 is a member, but not stored as one', true, 'and what it has missed');
 SELECT ok(clean(), 'nothing else');
+
+-- Triggers that are switched off and on again: what they have missed is wrong until somebody touches the member, or all
+-- are refreshed.
+
+CREATE FUNCTION wrong() RETURNS text LANGUAGE sql AS $$
+	SELECT string_agg(concat_ws(' ', segment, member, problem), '; ' ORDER BY segment, member, problem) FROM segments.check()
+$$;
+INSERT INTO orders VALUES (99, 7, now(), 10);
+SELECT segments.create_segment('buyers', 'exists(orders)') \g /dev/null
+ALTER TABLE customer DISABLE TRIGGER segments_update;
+UPDATE customer SET age = 79 WHERE id IN (2, 5);
+SELECT is(wrong(), 'old 2 is a member, but not stored as one; old 5 is a member, but not stored as one; '
+	'trigger "segments_update" of "customer" is disabled', 'off: what it misses, and that it does');
+ALTER TABLE customer ENABLE TRIGGER segments_update;
+SELECT is(wrong(), 'old 2 is a member, but not stored as one; old 5 is a member, but not stored as one', 'on again: what it has missed');
+UPDATE customer SET age = 78 WHERE id = 2;
+SELECT is(wrong(), 'old 5 is a member, but not stored as one', 'who is touched is right again');
+ALTER TABLE orders DISABLE TRIGGER ALL;
+INSERT INTO orders VALUES (100, 4, now(), 10);
+DELETE FROM orders WHERE id = 99;
+ALTER TABLE orders ENABLE TRIGGER ALL;
+SELECT is(wrong(), 'buyers 4 is a member, but not stored as one; buyers 7 is stored as a member, but is none; '
+	'old 5 is a member, but not stored as one', 'rows of a source that were missed');
+ALTER TABLE orders ENABLE ALWAYS TRIGGER segments_insert;
+ALTER TABLE orders ENABLE REPLICA TRIGGER segments_update;
+SELECT ok(wrong() LIKE '%; trigger "segments_update" of "orders" is disabled', 'one that fires on replicas alone is as good as off, one that always fires is not');
+ALTER TABLE orders ENABLE TRIGGER USER;
+SELECT segments.refresh('c') \g /dev/null
+SELECT ok(clean(), 'refresh() puts everything right');
 
 SELECT * FROM finish();
 ROLLBACK;
