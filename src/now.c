@@ -75,6 +75,12 @@ seg_now_latest(void)
 	return TIMESTAMP_IS_NOBEGIN(now_set) ? GetCurrentTimestamp() : now_set;
 }
 
+int64
+seg_now_lag(void)
+{
+	return TIMESTAMP_IS_NOBEGIN(now_set) ? USECS_PER_HOUR : USECS_PER_DAY;
+}
+
 void
 seg_now_init(void)
 {

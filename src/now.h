@@ -20,6 +20,12 @@
 extern TimestampTz seg_now(void);
 extern TimestampTz seg_now_latest(void);
 
+/*
+ * By how much it may be behind the present of somebody who has evaluated members before: clocks are set back now and
+ * then, and one that the setting stands in for stands still while others go on.
+ */
+extern int64 seg_now_lag(void);
+
 /* Defines the setting. */
 extern void seg_now_init(void);
 

@@ -9,8 +9,8 @@
  *
  * Sets are read when they are asked for, one by one at first; who asks for many gets all.
  *
- * The same goes for when members are due: rows of segments.due whose time has not come are deleted
- * only with a new version.  What others have added since is not known, and of what this
+ * The same goes for when members are due: rows of segments.due whose time has not come, on anybody's clock, are
+ * deleted only with a new version.  What others have added since is not known, and of what this
  * session adds only what was committed: too little is harmless, since one row too many is.
  *
  * Copyright (c) 2026, the segments authors
@@ -27,6 +27,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "now.h"
 #include "state.h"
 
 /* Sets that are read one by one before all are. */
@@ -382,8 +383,10 @@ seg_state_due_later(SegStateChunk *c, int64 member, TimestampTz now, TimestampTz
 	if (minutes == NEVER)
 		return false;
 	known = minutes * USECS_PER_MINUTE;
-	/* what was known may be over, and something else behind it; it may be up to a minute before */
-	return known - USECS_PER_MINUTE >= now ? known <= at : seg_due_later((int32) c->key.population, member, now, at);
+	/* what was known may be over, also for somebody whose clock is ahead and who has done with it */
+	if (known - seg_now_lag() < Max(now, seg_now_latest()))
+		return seg_due_later((int32) c->key.population, member, now, at);
+	return known <= at;
 }
 
 /* What was committed is there for good, as long as the version is. */

@@ -12,7 +12,9 @@ use warnings;
 
 use Exporter qw(import);
 
-our @EXPORT = qw(definitions start_traffic tables);
+use Scratch ();
+
+our @EXPORT = qw(definitions start_traffic tables wrong);
 
 # Customers 1 to HOT are those whom everybody wants.
 use constant HOT => 40;
@@ -66,7 +68,7 @@ INSERT INTO orders (product_id, placed_at, total, customer_id)
 	FROM generate_series(1, 3000) i JOIN customer c ON c.id = i % 40 + 1 AND i % 20 = 0 OR c.id = i * 10;
 
 CREATE FUNCTION present() RETURNS timestamptz LANGUAGE sql AS
-$$SELECT set_config('segments.now', (timestamptz '2026-01-01 00:00+00' + last_value * interval '5 hours')::text, false)::timestamptz FROM tick$$;
+$$SELECT set_config('segments.now', (timestamptz '2026-01-01 00:00+00' + last_value * interval '2 hours')::text, false)::timestamptz FROM tick$$;
 
 -- What reads say that a full evaluation in the same snapshot does not.
 CREATE FUNCTION wrong(customer bigint) RETURNS SETOF text LANGUAGE plpgsql AS
@@ -281,6 +283,21 @@ sub start_traffic
 	open(STDERR, '>', "$dir/$kind.err") or die "$kind.err: $!";
 	exec('pgbench', '-n', '-c', $clients, '-j', 1, '-T', $seconds, '--max-tries=1000', "--random-seed=$seed",
 		@scripts, $database) or die "pgbench: $!";
+}
+
+# What is wrong in the database, in one snapshot, and what readers who ask about some customers are told wrongly. The
+# clock is read after the snapshot was taken.
+sub wrong
+{
+	my $customers = join ', ', @_ ? @_ : (1, 14, 27, 40);
+
+	return Scratch::sql(<<"EOT") =~ s/^\n//r;
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT FROM present();
+SELECT * FROM segments."check"();
+SELECT w FROM unnest(ARRAY[$customers]) c, wrong(c) w;
+COMMIT;
+EOT
 }
 
 # Writes the scripts into a directory; returns the arguments for pgbench that name them.

@@ -35,13 +35,6 @@ sub catch_up
 	die "the standby does not follow:\n" . slurp("$dir/standby.log");
 }
 
-# What is wrong, in one snapshot.
-sub wrong
-{
-	return sql('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM present(); SELECT * FROM segments."check"();'
-		. 'SELECT w FROM generate_series(1, 40, 13) c, wrong(c) w; COMMIT;') =~ s/^\n//r;
-}
-
 # What a consumer of the feed has that is not so, when it has taken everything.
 sub astray
 {
