@@ -237,6 +237,9 @@ seg_bind_population(const SegPopulation *population, int nrules, const SegRule *
 	b->self = self;
 	b->program->nrules = nrules;
 	b->program->rules = palloc0(sizeof(SegExpr *) * Max(nrules, 1));
+	b->program->given = memcpy(palloc(sizeof(SegRule *) * (nrules + 1)), rules, sizeof(SegRule *) * nrules);
+	if (self != NULL)
+		b->program->self = memcpy(palloc(sizeof(int32) * (nrules + 1)), self, sizeof(int32) * nrules);
 	for (int i = 0; i < nrules; i++)
 	{
 		if (self != NULL && self[i] != 0)

@@ -24,6 +24,7 @@
 #include "dictionary.h"
 #include "partition.h"
 #include "pass.h"
+#include "pass_parallel.h"
 #include "pass_read.h"
 #include "store.h"
 
@@ -304,8 +305,8 @@ init_pass(Pass *pass, const SegProgram *program, TimestampTz now)
 }
 
 int64
-seg_pass_run(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
-			 const SegMemberSet *only, SegPassEmit emit, void *arg)
+seg_pass_share(const SegProgram *program, TimestampTz now, TimestampTz hide_from, const SegMemberSet *only,
+			   const SegShare *share, SegPassEmit emit, void *arg)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "segments pass", ALLOCSET_DEFAULT_SIZES);
@@ -316,12 +317,23 @@ seg_pass_run(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
 	pass.caller = caller;
 	pass.emit = emit;
 	pass.arg = arg;
-	push_snapshot(program, only);
-	pass.reading = seg_pass_read(program, pass.eval, hide_from, only);
+	pass.reading = seg_pass_read(pass.eval, hide_from, only, share);
 	evaluate(&pass);
 	seg_eval_end(pass.eval);
-	PopActiveSnapshot();
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	return pass.nmembers;
+}
+
+int64
+seg_pass_run(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
+			 const SegMemberSet *only, SegPassEmit emit, void *arg)
+{
+	int64		nmembers;
+
+	push_snapshot(program, only);
+	if (only != NULL || !seg_pass_parallel(program, now, hide_from, emit, arg, &nmembers))
+		nmembers = seg_pass_share(program, now, hide_from, only, NULL, emit, arg);
+	PopActiveSnapshot();
+	return nmembers;
 }

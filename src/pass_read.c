@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 #include "utils/plancache.h"
 
+#include "eval_fold.h"
 #include "pass_read.h"
 #include "pass_read_window.h"
 
@@ -305,8 +306,10 @@ plan_reading(const SegReading *reading, int relation)
 	SegSpan		window = seg_pass_read_window(reading->eval, relation);
 	List	   *conditions = relation == 0 && reading->only == NULL ?
 		seg_pass_read_conditions(reading->eval) : NIL;
-	char	   *query = seg_sql_read(reading->program, relation, looks ? "$1" : NULL, window, conditions);
-	SPIPlanPtr	plan = SPI_prepare_cursor(query, looks ? 1 : 0, argtypes, CURSOR_OPT_PARALLEL_OK);
+	char	   *query = seg_sql_read(reading->program, relation, looks ? "$1" : NULL, window, conditions,
+									 reading->share);
+	SPIPlanPtr	plan = SPI_prepare_cursor(query, looks ? 1 : 0, argtypes,
+										  reading->share == NULL ? CURSOR_OPT_PARALLEL_OK : 0);
 
 	if (plan == NULL)
 		elog(ERROR, "could not prepare \"%s\": %s", query, SPI_result_code_string(SPI_result));
@@ -316,7 +319,7 @@ plan_reading(const SegReading *reading, int relation)
 
 /* Bytes that the rows of a relation will take, by the planner's estimate. */
 static double
-estimate_bytes(SPIPlanPtr plan, const SegLayout *layout)
+estimate_bytes(SPIPlanPtr plan, const SegLayout *layout, bool *parallel_safe)
 {
 	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
 	const Plan *tree;
@@ -326,6 +329,7 @@ estimate_bytes(SPIPlanPtr plan, const SegLayout *layout)
 		return 0;
 	tree = linitial_node(PlannedStmt, cached->stmt_list)->planTree;
 	bytes = tree->plan_rows * (layout->bytes + tree->plan_width);
+	*parallel_safe &= tree->parallel_safe;
 	ReleaseCachedPlan(cached, NULL);
 	return bytes;
 }
@@ -348,40 +352,89 @@ read_relations(SegReading *reading, SPIPlanPtr *plans, int n)
 	}
 }
 
-SegReading *
-seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from, const SegMemberSet *only)
+static SegReading *
+begin_reading(SegEval *eval, TimestampTz hide_from, const SegMemberSet *only, const SegShare *share)
 {
-	MemoryContext context = CurrentMemoryContext;
 	SegReading *reading = palloc0(sizeof(SegReading));
-	int			n = list_length(program->relations);
-	SPIPlanPtr *plans;
-	double		expected = 0;
-	SegUser		user;
+	List	   *relations = eval->program->relations;
+	ListCell   *lc;
 
-	reading->program = program;
+	reading->program = eval->program;
 	reading->eval = eval;
 	reading->hide_from = hide_from;
 	reading->only = only;
-	reading->layouts = palloc0(sizeof(SegLayout) * n);
-	reading->row_context = AllocSetContextCreate(context, "segments row", ALLOCSET_DEFAULT_SIZES);
-	for (int i = 0; i < n; i++)
-		init_layout(&reading->layouts[i], list_nth(program->relations, i));
+	reading->share = share;
+	reading->layouts = palloc0(sizeof(SegLayout) * list_length(relations));
+	foreach(lc, relations)
+		init_layout(&reading->layouts[foreach_current_index(lc)], lfirst(lc));
+	return reading;
+}
 
-	seg_user_become_owner(&user, program->population);
-	SPI_connect();
-	plans = palloc(sizeof(SPIPlanPtr) * n);
+/* Plans the reading of all relations, and adds up what the planner expects. */
+static SPIPlanPtr *
+plan_relations(const SegReading *reading, double *bytes, bool *parallel_safe)
+{
+	int			n = list_length(reading->program->relations);
+	SPIPlanPtr *plans = palloc(sizeof(SPIPlanPtr) * n);
+
+	*bytes = 0;
+	*parallel_safe = true;
 	for (int i = 0; i < n; i++)
 	{
 		plans[i] = plan_reading(reading, i);
 		if (!looks_for_members(reading))
-			expected += estimate_bytes(plans[i], &reading->layouts[i]);
+			*bytes += estimate_bytes(plans[i], &reading->layouts[i], parallel_safe);
 	}
+	return plans;
+}
+
+SegReading *
+seg_pass_read(SegEval *eval, TimestampTz hide_from, const SegMemberSet *only, const SegShare *share)
+{
+	MemoryContext context = CurrentMemoryContext;
+	SegReading *reading = begin_reading(eval, hide_from, only, share);
+	int			n = list_length(reading->program->relations);
+	SPIPlanPtr *plans;
+	double		expected;
+	bool		parallel_safe;
+	SegUser		user;
+
+	reading->row_context = AllocSetContextCreate(context, "segments row", ALLOCSET_DEFAULT_SIZES);
+	seg_user_become_owner(&user, reading->program->population);
+	SPI_connect();
+	plans = plan_relations(reading, &expected, &parallel_safe);
+	if (share != NULL)
+		expected = share->bytes;
 	MemoryContextSwitchTo(context);
+	/* all shares together take what one pass may take */
 	reading->partitions = seg_partitions_create(n, (Size) Min(expected, (double) MaxAllocHugeSize / 2),
-												get_hash_memory_limit());
+												get_hash_memory_limit() / (share != NULL ? share->of : 1));
 	read_relations(reading, plans, n);
 	SPI_finish();
 	seg_user_restore(&user);
 	MemoryContextSwitchTo(context);
 	return reading;
+}
+
+/*
+ * What may be read in a worker is a question that the planner asks of every plan.  One that
+ * starts workers of its own may not, so it is kept from that.
+ */
+bool
+seg_pass_read_estimate(SegEval *eval, double *bytes)
+{
+	MemoryContext context = CurrentMemoryContext;
+	SegReading *reading = begin_reading(eval, DT_NOEND, NULL, NULL);
+	bool		parallel_safe;
+	SegUser		user;
+
+	seg_user_become_owner(&user, eval->program->population);
+	seg_user_set("parallel_setup_cost", "1e300");
+	seg_user_set("force_parallel_mode", "off");
+	SPI_connect();
+	(void) plan_relations(reading, bytes, &parallel_safe);
+	SPI_finish();
+	seg_user_restore(&user);
+	MemoryContextSwitchTo(context);
+	return parallel_safe;
 }

@@ -43,6 +43,7 @@ typedef struct SegReading
 	SegEval    *eval;
 	TimestampTz hide_from;		/* rows of sources from this moment on do not exist */
 	const SegMemberSet *only;	/* rows of other members do not matter; or NULL */
+	const SegShare *share;		/* and of members of other shares; or NULL */
 	SegLayout  *layouts;		/* by relation */
 	SegPartitions *partitions;
 	MemoryContext row_context;	/* for what is taken out of TOAST */
@@ -52,8 +53,14 @@ typedef struct SegReading
  * Reads all relations of the program with the active snapshot, each once, as the owner.  The
  * eval knows the moment of the run.
  */
-extern SegReading *seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from,
-								 const SegMemberSet *only);
+extern SegReading *seg_pass_read(SegEval *eval, TimestampTz hide_from, const SegMemberSet *only,
+								 const SegShare *share);
+
+/*
+ * What the planner says of reading everything: the bytes that all rows will take.  False if a
+ * parallel worker must not do it.
+ */
+extern bool seg_pass_read_estimate(SegEval *eval, double *bytes);
 
 /* Where the parts of a row are. */
 

@@ -152,6 +152,9 @@ typedef struct SegProgram
 	List	   *folds;			/* of SegFold * */
 	int			nrules;
 	SegExpr   **rules;			/* the condition of each rule, as given */
+	const SegRule **given;		/* of a population: what was bound, to be bound again elsewhere, */
+	const int32 *self;			/* and whose rules they are; NULL: nobody's */
+	uint32		fingerprint;	/* of all expressions: binding the same gives the same */
 	List	   *notices;		/* of char *: legal but surprising */
 } SegProgram;
 
@@ -225,6 +228,14 @@ typedef struct SegReadCondition
 	SegSpan		span;
 } SegReadCondition;
 
+/* A part of the population, by a hash of the members' chunks. */
+typedef struct SegShare
+{
+	int			number;			/* from 0 */
+	int			of;				/* how many shares there are */
+	double		bytes;			/* of its rows, as far as that can be foreseen */
+} SegShare;
+
 /*
  * The reading query of a relation, for a pass: (member bigint, column ...) of every row, columns
  * in the order of the relation, each in its base type (json ones as jsonb, at the end
@@ -232,9 +243,10 @@ typedef struct SegReadCondition
  * which the member numbers are restricted.  window: of a source, the moments outside of
  * which no rows are wanted; the query may give some of them.  Infinite bounds mean all rows.
  * conditions: of the population, SegReadCondition *, without which no row is wanted.
+ * share: whose rows are wanted; NULL for everybody's.
  */
 extern char *seg_sql_read(const SegProgram *program, int relation, const char *members, SegSpan window,
-						  const List *conditions);
+						  const List *conditions, const SegShare *share);
 
 /*
  * Names as they are to be written in SQL, whatever the search_path: schema.table, and a

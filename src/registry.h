@@ -164,4 +164,7 @@ extern void seg_user_become_extension(SegUser *user);
 extern void seg_user_become_owner(SegUser *user, const SegPopulation *population);
 extern void seg_user_restore(const SegUser *user);
 
+/* A setting of the user switched to, until that is undone. */
+extern void seg_user_set(const char *name, const char *value);
+
 #endif							/* SEG_REGISTRY_H */

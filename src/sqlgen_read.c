@@ -206,7 +206,8 @@ append_conditions(ReadQuery *q, const SegRelation *relation, const List *conditi
 }
 
 char *
-seg_sql_read(const SegProgram *program, int relationno, const char *members, SegSpan window, const List *conditions)
+seg_sql_read(const SegProgram *program, int relationno, const char *members, SegSpan window,
+			 const List *conditions, const SegShare *share)
 {
 	const SegPopulation *population = program->population;
 	const SegRelation *relation = list_nth(program->relations, relationno);
@@ -248,6 +249,8 @@ seg_sql_read(const SegProgram *program, int relationno, const char *members, Seg
 	/* a row of the population without a key is for the pass to complain about */
 	else if (relation->source >= 0)
 		appendStringInfo(&where, " AND %s IS NOT NULL", restricted);
+	if (share != NULL)
+		appendStringInfo(&where, " AND segments.in_share(%s, %d, %d)", member, share->number, share->of);
 	if (relation->source >= 0)
 		append_window(&q, relation, window, &where);
 	else
