@@ -55,6 +55,12 @@ typedef struct SegFrame
 	const uint16 *member;		/* of rows: the number of the member they belong to */
 	uint64		stamp;			/* of these rows; never used twice */
 	SegVector  *vectors;		/* by expression id */
+	MemoryContext memory;		/* of vectors */
+	bool		tight;			/* vectors are as large as the rows want, not as there is room */
+	int			size;			/* for so many rows there is memory in a vector */
+	Size		bytes;			/* of all vectors' memory */
+	int			ntouched;		/* vectors that have any, */
+	int		   *touched;		/* their expressions' ids */
 	MemoryContext context;		/* lives as long as these rows are in the frame */
 } SegFrame;
 
@@ -73,6 +79,8 @@ typedef struct SegBatchFold
 {
 	uint64		stamp;
 	struct SegBatchItem *items;
+	int			nwanted;
+	int		   *wanted;			/* indexes of the items that rules in question ask for */
 } SegBatchFold;
 
 struct SegBatch
@@ -89,6 +97,7 @@ struct SegBatch
 	SegBatchFold *folds;
 	SegFamily **families;		/* by id of the column that is compared; or NULL */
 	SegFamilyUser **family_users;	/* by id of the comparison; or NULL */
+	uint64	   *visited;		/* by expression id: the stamp for which it is known to be wanted */
 	int			current;		/* number of the member that eval.c is asked about */
 	uint64		last_stamp;
 };
@@ -116,6 +125,7 @@ extern bool seg_batch_test_family(SegBatch *b, SegFrame *frame, const SegExpr *e
 
 /* batch_fold.c */
 extern SegBatchFold *seg_batch_folds(const SegProgram *program);
+extern void seg_batch_want_rules(SegBatch *b, const int *rules, int nrules);
 extern bool seg_batch_aggregate(SegBatch *b, const SegExpr *expr, SegVector *out);
 
 static inline bool

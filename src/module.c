@@ -10,6 +10,7 @@
 #include "utils/guc.h"
 
 #include "batch.h"
+#include "pass_group.h"
 
 PG_MODULE_MAGIC;
 
@@ -22,6 +23,11 @@ _PG_init(void)
 							"Rows of a source that are evaluated together.",
 							"What comes out does not depend on it.",
 							&seg_batch_rows, 2048, 1, 65536,
+							PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+	DefineCustomIntVariable("segments.group_rules",
+							"Rules from which on a pass asks each about the members it is for.",
+							"What comes out does not depend on it.",
+							&seg_group_rules, 1000, 1, PG_INT32_MAX,
 							PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("segments");
 }

@@ -24,6 +24,7 @@
 #include "dictionary.h"
 #include "partition.h"
 #include "pass.h"
+#include "pass_group.h"
 #include "pass_parallel.h"
 #include "pass_read.h"
 #include "store.h"
@@ -54,6 +55,7 @@ typedef struct Pass
 	SegEval    *eval;
 	MemoryContext context;
 	SegBatch   *batch;
+	SegGroups  *groups;			/* NULL: every rule is asked about everybody */
 	Size	   *next;			/* by relation: the first row that is not of a chunk before */
 	const SegRow ***rows;		/* by relation: the rows from there on */
 	Size	   *nrows;
@@ -163,7 +165,7 @@ hold(Pass *pass, int rule, const uint64 *bits)
 	result->rule = rule;
 	result->chunk = pass->chunk;
 	result->members = seg_set_from_bits(pass->chunk, bits);
-	pass->held_bytes += VARSIZE(result->members);
+	pass->held_bytes += sizeof(Result) + VARSIZE(result->members);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -217,16 +219,18 @@ to_chunk_bits(const SegRow **members, int n, const uint64 *holds, uint64 bits[SE
 {
 	uint64		any = 0;
 
+	for (int w = 0; w < (n + 63) / 64; w++)
+		any |= holds[w];
+	if (any == 0)
+		return false;
 	if (n == SEG_CHUNK_KEYS)
 	{
-		for (int w = 0; w < SEG_CHUNK_WORDS; w++)
-			any |= bits[w] = holds[w];
-		return any != 0;
+		memcpy(bits, holds, sizeof(uint64) * SEG_CHUNK_WORDS);
+		return true;
 	}
 	memset(bits, 0, sizeof(uint64) * SEG_CHUNK_WORDS);
 	for (int w = 0; w < (n + 63) / 64; w++)
 	{
-		any |= holds[w];
 		for (uint64 word = holds[w]; word != 0; word &= word - 1)
 		{
 			int			offset = (int) (members[w * 64 + pg_rightmost_one_pos64(word)]->member & SEG_CHUNK_MASK);
@@ -234,7 +238,53 @@ to_chunk_bits(const SegRow **members, int n, const uint64 *holds, uint64 bits[SE
 			bits[offset / 64] |= UINT64CONST(1) << (offset % 64);
 		}
 	}
-	return any != 0;
+	return true;
+}
+
+/* One rule, for the members loaded. */
+static void
+evaluate_rule(Pass *pass, int rule, const SegRow **members, int n)
+{
+	uint64		bits[SEG_CHUNK_WORDS];
+
+	if (to_chunk_bits(members, n, seg_batch_rule(pass->batch, rule), bits))
+		hold(pass, rule, bits);
+	if (pass->held_bytes >= HELD_BYTES)
+		hand_out(pass);
+}
+
+static void
+evaluate_groups(Pass *pass, const SegRow **members, int count)
+{
+	const SegGroup *groups;
+	int			ngroups = seg_groups_of(pass->groups, &pass->reading->layouts[0], seg_eval_clock(pass->eval),
+										members, count, &groups);
+
+	for (int i = 0; i < ngroups; i++)
+	{
+		const SegGroup *group = &groups[i];
+
+		if (group->nrules == 0)
+			continue;
+		seg_batch_load(pass->batch, group->members, group->nmembers, pass->rows, pass->nrows);
+		seg_batch_want(pass->batch, group->rules, group->nrules);
+		for (int k = 0; k < group->nrules; k++)
+			evaluate_rule(pass, group->rules[k], group->members, group->nmembers);
+	}
+}
+
+/* The members of a chunk. */
+static void
+evaluate_chunk(Pass *pass, const SegRow **members, int count)
+{
+	if (pass->groups != NULL)
+	{
+		evaluate_groups(pass, members, count);
+		return;
+	}
+	seg_batch_load(pass->batch, members, count, pass->rows, pass->nrows);
+	for (int rule = 0; rule < pass->program->nrules; rule++)
+		evaluate_rule(pass, rule, members, count);
 }
 
 static void
@@ -242,19 +292,13 @@ evaluate_partition(Pass *pass)
 {
 	const SegRow **members = pass->partition.rows[0];
 	Size		n = pass->partition.nrows[0];
-	uint64		bits[SEG_CHUNK_WORDS];
 
 	memset(pass->next, 0, sizeof(Size) * list_length(pass->program->relations));
 	for (Size first = 0; first < n;)
 	{
 		int			count = take_chunk(pass, first);
 
-		seg_batch_load(pass->batch, members + first, count, pass->rows, pass->nrows);
-		for (int rule = 0; rule < pass->program->nrules; rule++)
-			if (to_chunk_bits(members + first, count, seg_batch_rule(pass->batch, rule), bits))
-				hold(pass, rule, bits);
-		if (pass->held_bytes >= HELD_BYTES)
-			hand_out(pass);
+		evaluate_chunk(pass, members + first, count);
 		first += count;
 		pass->nmembers += count;
 	}
@@ -265,6 +309,7 @@ evaluate(Pass *pass)
 {
 	seg_user_become_owner(&pass->user, pass->program->population);
 	pass->batch = seg_batch_begin(pass->program, pass->eval, pass->reading->layouts);
+	pass->groups = seg_groups_plan(pass->program);
 	while (seg_partitions_next(pass->reading->partitions, &pass->partition))
 		evaluate_partition(pass);
 	hand_out(pass);

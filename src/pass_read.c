@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -21,6 +22,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/typcache.h"
 
 #include "eval_fold.h"
 #include "pass_read.h"
@@ -45,6 +47,10 @@ typedef struct Receiver
 	int			relation;
 	SegLayout  *layout;
 	Part	   *parts;			/* of the row at hand, by column */
+	Datum	   *values;			/* the same, as they arrive */
+	bool	   *isnull;
+	int			nrecords;		/* columns come in so many records; 0: by themselves */
+	bool		known;			/* are their types? */
 } Receiver;
 
 void
@@ -79,21 +85,18 @@ check_type(const SegColumn *column, Oid typid)
 			 errhint("Drop the attribute and add it again.")));
 }
 
+/* Columns from first on, as they arrive. */
 static void
-receiver_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
+learn_columns(Receiver *r, int first, int n, TupleDesc tupdesc, int at)
 {
-	Receiver   *r = (Receiver *) self;
-	SegLayout  *layout = r->layout;
 	SegRelation *relation = list_nth(r->reading->program->relations, r->relation);
 
-	if (tupdesc->natts != layout->ncolumns + 1)
-		elog(ERROR, "reading query has %d columns instead of %d", tupdesc->natts, layout->ncolumns + 1);
-	for (int i = 0; i < layout->ncolumns; i++)
+	for (int i = 0; i < n; i++)
 	{
-		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i + 1);
-		SegLayoutColumn *column = &layout->columns[i];
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, at + i);
+		SegLayoutColumn *column = &r->layout->columns[first + i];
 
-		check_type(list_nth(relation->columns, i), attribute->atttypid);
+		check_type(list_nth(relation->columns, first + i), attribute->atttypid);
 		column->len = attribute->attlen;
 		column->byval = attribute->attbyval;
 		column->align = attribute->attalign;
@@ -102,6 +105,49 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
 		if (column->type.type == SEG_T_JSON)
 			column->type.typid = JSONBOID;
 	}
+}
+
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
+{
+	Receiver   *r = (Receiver *) self;
+	int			ncolumns = r->nrecords > 0 ? r->nrecords : r->layout->ncolumns;
+
+	if (tupdesc->natts != ncolumns + 1)
+		elog(ERROR, "reading query has %d columns instead of %d", tupdesc->natts, ncolumns + 1);
+	if (r->nrecords == 0)
+		learn_columns(r, 0, ncolumns, tupdesc, 1);
+}
+
+/* The columns in a record; what they are, the first of all tells. */
+static void
+open_record(Receiver *r, int record, HeapTupleHeader header)
+{
+	TupleDesc	tupdesc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
+	int			first = record * SEG_READ_COLUMNS;
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header),.t_data = header};
+
+	if (tupdesc->natts != Min(r->layout->ncolumns - first, SEG_READ_COLUMNS))
+		elog(ERROR, "record of the reading query has %d columns", tupdesc->natts);
+	if (!r->known)
+		learn_columns(r, first, tupdesc->natts, tupdesc, 0);
+	heap_deform_tuple(&tuple, tupdesc, r->values + first, r->isnull + first);
+	ReleaseTupleDesc(tupdesc);
+}
+
+static void
+take_columns(Receiver *r, TupleTableSlot *slot)
+{
+	slot_getallattrs(slot);
+	if (r->nrecords == 0)
+	{
+		r->values = slot->tts_values + 1;
+		r->isnull = slot->tts_isnull + 1;
+		return;
+	}
+	for (int i = 0; i < r->nrecords; i++)
+		open_record(r, i, DatumGetHeapTupleHeader(slot->tts_values[i + 1]));
+	r->known = true;
 }
 
 /* Is the row of somebody who does not matter? */
@@ -123,7 +169,7 @@ is_nobody(const Receiver *r, const TupleTableSlot *slot)
 }
 
 static bool
-is_hidden(const Receiver *r, const TupleTableSlot *slot)
+is_hidden(const Receiver *r)
 {
 	const SegReading *reading = r->reading;
 	int			column = r->layout->moment;
@@ -132,8 +178,8 @@ is_hidden(const Receiver *r, const TupleTableSlot *slot)
 
 	if (column < 0 || TIMESTAMP_IS_NOEND(reading->hide_from))
 		return false;
-	seg_value_from_datum(&value, &r->layout->columns[column].type, slot->tts_values[column + 1],
-						 slot->tts_isnull[column + 1], seg_eval_clock(reading->eval));
+	seg_value_from_datum(&value, &r->layout->columns[column].type, r->values[column], r->isnull[column],
+						 seg_eval_clock(reading->eval));
 	return seg_value_moment(&value, seg_eval_clock(reading->eval), &moment) && moment >= reading->hide_from;
 }
 
@@ -162,23 +208,23 @@ measure_value(const SegLayoutColumn *column, Datum value, Size at)
 
 /* What the row takes; the receiver's parts are set. */
 static Size
-measure_row(Receiver *r, const TupleTableSlot *slot)
+measure_row(Receiver *r)
 {
 	const SegLayout *layout = r->layout;
 	Size		at = layout->bytes;
 
 	for (int i = 0; i < layout->ncolumns; i++)
 	{
-		if (slot->tts_isnull[i + 1] || layout->columns[i].byval)
+		if (r->isnull[i] || layout->columns[i].byval)
 			continue;
-		r->parts[i] = measure_value(&layout->columns[i], slot->tts_values[i + 1], at);
+		r->parts[i] = measure_value(&layout->columns[i], r->values[i], at);
 		at = r->parts[i].at + r->parts[i].size;
 	}
 	return at;
 }
 
 static void
-write_row(const Receiver *r, const TupleTableSlot *slot, SegRow *row)
+write_row(const Receiver *r, SegRow *row)
 {
 	const SegLayout *layout = r->layout;
 	Datum	   *values = seg_layout_slots(layout, row);
@@ -187,10 +233,10 @@ write_row(const Receiver *r, const TupleTableSlot *slot, SegRow *row)
 	for (int i = 0; i < layout->ncolumns; i++)
 	{
 		values[i] = 0;
-		if (slot->tts_isnull[i + 1])
+		if (r->isnull[i])
 			seg_layout_nulls(row)[i / 8] |= 1 << (i % 8);
 		else if (layout->columns[i].byval)
-			values[i] = slot->tts_values[i + 1];
+			values[i] = r->values[i];
 		else
 		{
 			values[i] = r->parts[i].at;
@@ -208,14 +254,18 @@ receiver_slot(TupleTableSlot *slot, DestReceiver *self)
 	Size		size;
 
 	CHECK_FOR_INTERRUPTS();
-	slot_getallattrs(slot);
-	if (is_nobody(r, slot) || is_hidden(r, slot))
-		return true;
 	caller = MemoryContextSwitchTo(r->reading->row_context);
-	size = measure_row(r, slot);
+	take_columns(r, slot);
+	if (is_nobody(r, slot) || is_hidden(r))
+	{
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(r->reading->row_context);
+		return true;
+	}
+	size = measure_row(r);
 	row = seg_partitions_add(r->reading->partitions, r->relation, DatumGetInt64(slot->tts_values[0]),
 							 size - SEG_ROW_DATA);
-	write_row(r, slot, row);
+	write_row(r, row);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(r->reading->row_context);
 	return true;
@@ -239,6 +289,11 @@ init_receiver(Receiver *r, SegReading *reading, int relation)
 	r->relation = relation;
 	r->layout = &reading->layouts[relation];
 	r->parts = palloc(sizeof(Part) * (r->layout->ncolumns + 1));
+	if (r->layout->ncolumns <= SEG_READ_COLUMNS)
+		return;
+	r->nrecords = (r->layout->ncolumns + SEG_READ_COLUMNS - 1) / SEG_READ_COLUMNS;
+	r->values = palloc(sizeof(Datum) * r->layout->ncolumns);
+	r->isnull = palloc(sizeof(bool) * r->layout->ncolumns);
 }
 
 /* Layouts. */

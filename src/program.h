@@ -228,6 +228,12 @@ typedef struct SegReadCondition
 	SegSpan		span;
 } SegReadCondition;
 
+/*
+ * A query has at most 1,664 columns.  Where a relation has more than this many, the reading
+ * query gives them as records of so many each.
+ */
+#define SEG_READ_COLUMNS	1000
+
 /* A part of the population, by a hash of the members' chunks. */
 typedef struct SegShare
 {

@@ -85,8 +85,8 @@ follow_lookups(ReadQuery *q, const SegColumn *column, const char *alias)
 	return alias;
 }
 
-static void
-append_column(ReadQuery *q, const SegRelation *relation, const SegColumn *column)
+static char *
+column_sql(ReadQuery *q, const SegRelation *relation, const SegColumn *column)
 {
 	const char *alias = SEG_POPULATION_ALIAS;
 	char	   *sql;
@@ -99,7 +99,24 @@ append_column(ReadQuery *q, const SegRelation *relation, const SegColumn *column
 		sql = seg_sql_qualified(follow_lookups(q, column, alias), column->name);
 	if (column->base.typid == JSONOID)
 		sql = psprintf("%s::jsonb", sql);
-	appendStringInfo(&q->columns, ", %s", seg_sql_path(column, sql));
+	return seg_sql_path(column, sql);
+}
+
+static void
+append_columns(ReadQuery *q, const SegRelation *relation)
+{
+	int			n = list_length(relation->columns);
+	bool		records = n > SEG_READ_COLUMNS;
+	ListCell   *lc;
+
+	foreach(lc, relation->columns)
+	{
+		int			i = foreach_current_index(lc);
+		bool		first = records && i % SEG_READ_COLUMNS == 0;
+		bool		last = records && (i % SEG_READ_COLUMNS == SEG_READ_COLUMNS - 1 || i == n - 1);
+
+		appendStringInfo(&q->columns, ", %s%s%s", first ? "ROW(" : "", column_sql(q, relation, lfirst(lc)), last ? ")" : "");
+	}
 }
 
 /* FROM a source and its parents, up to the reference to the member. */
@@ -215,7 +232,6 @@ seg_sql_read(const SegProgram *program, int relationno, const char *members, Seg
 	StringInfoData where;
 	char	   *member;
 	const char *restricted;
-	ListCell   *lc;
 
 	initStringInfo(&q.columns);
 	initStringInfo(&q.from);
@@ -241,8 +257,7 @@ seg_sql_read(const SegProgram *program, int relationno, const char *members, Seg
 		member = psprintf("%s::bigint", q.key);
 		restricted = q.key;
 	}
-	foreach(lc, relation->columns)
-		append_column(&q, relation, lfirst(lc));
+	append_columns(&q, relation);
 	initStringInfo(&where);
 	if (members != NULL)
 		appendStringInfo(&where, " AND %s = ANY (%s)", restricted, members);

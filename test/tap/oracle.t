@@ -3,7 +3,8 @@
 # segments.sql() writes, a document with everything about a member, and the member's row
 # where that is enough, have to agree on who fulfils a rule, and so have the indexes of
 # documents and of rules. One pass for all rules has to
-# come to the same members. Two populations are evaluated by parallel workers. not (rule) has to be the exact complement, and what is
+# come to the same members. Two populations are evaluated by parallel workers, their
+# rules group by group. not (rule) has to be the exact complement, and what is
 # printed the same rule again.
 #
 # SEGMENTS_SEED       the seed; a failure prints it
@@ -262,7 +263,7 @@ sub compare_population
 	$script .= "SET search_path = $population->{name}, public;\n";
 	$script .= "SET TimeZone = 'UTC';\n$documents" if $population->{documents};
 	$script .= "SET TimeZone = '$population->{zone}';\n";
-	$script .= "SET max_parallel_workers_per_gather = 2;\nSET min_parallel_table_scan_size = 0;\n" if $population->{parallel};
+	$script .= "SET max_parallel_workers_per_gather = 2;\nSET min_parallel_table_scan_size = 0;\nSET segments.group_rules = 1;\n" if $population->{parallel};
 	# one transaction: now() is the same for all
 	$script .= "BEGIN;\n";
 	$script .= "CALL public.compare('$population->{name}', $population->{as_of});\n";
