@@ -22,7 +22,8 @@
 int			seg_batch_rows = 2048;
 
 /* When the vectors of a frame take so much, they are made anew for the next rows. */
-#define MOST_VECTOR_BYTES	(32 * 1024 * 1024)
+#define MOST_VECTOR_BYTES	(256 * 1024 * 1024)
+#define MOST_TIGHT_BYTES	(32 * 1024 * 1024)
 
 static void
 frame_init(SegFrame *frame, const SegProgram *program, int scope, int room)
@@ -79,7 +80,7 @@ fit_vectors(SegFrame *frame, int n)
 {
 	int			size = frame->tight ? Min((int) pg_nextpower2_32(Max(n, 64)), frame->room) : frame->room;
 
-	if (frame->bytes < MOST_VECTOR_BYTES && n <= frame->size && frame->size <= 4 * size)
+	if (frame->bytes < (frame->tight ? MOST_TIGHT_BYTES : MOST_VECTOR_BYTES) && n <= frame->size && frame->size <= 4 * size)
 		return;
 	forget_vectors(frame);
 	frame->size = size;
@@ -167,6 +168,7 @@ load_relation(SegBatch *b, int relationno)
 	{
 		int64		key = b->members.rows[i]->member;
 
+		CHECK_FOR_INTERRUPTS();
 		next = skip_rows(rows, next, nrows, key);
 		r->start[i] = r->n;
 		for (; next < nrows && rows[next]->member == key; next++)

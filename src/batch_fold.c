@@ -95,19 +95,30 @@ is_additive(const SegFoldItem *item)
 	return item->kind != SEG_FOLD_COUNT_DISTINCT;
 }
 
-static void
-item_begin(SegBatch *b, const SegFoldItem *item, SegBatchItem *state)
+/* Kept from chunk to chunk, but not where there are many items and few members. */
+static int64 *
+item_memory(SegBatch *b, int64 *kept)
 {
 	Size		size = sizeof(int64) * b->members.n;
 
+	if (b->members.tight)
+		return palloc0(size);
+	if (kept == NULL)
+		kept = MemoryContextAlloc(GetMemoryChunkContext(b), sizeof(int64) * SEG_CHUNK_KEYS);
+	return memset(kept, 0, size);
+}
+
+static void
+item_begin(SegBatch *b, const SegFoldItem *item, SegBatchItem *state)
+{
 	state->stamp = b->members.stamp;
 	state->given_up = !is_additive(item);
 	state->tag = SEG_V_MISSING;
 	if (state->given_up)
 		return;
-	state->counts = palloc0(size);
+	state->counts = item_memory(b, state->counts);
 	if (item->measure != NULL)
-		state->sums = palloc0(size);
+		state->sums = item_memory(b, state->sums);
 }
 
 static void
