@@ -29,12 +29,12 @@
 #include "miscadmin.h"
 #include "optimizer/cost.h"
 #include "optimizer/paths.h"
-#include "pgstat.h"
 #include "storage/buffile.h"
 #include "storage/condition_variable.h"
 #include "storage/sharedfileset.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/wait_event.h"
 
 #include "member_set.h"
 #include "pass_parallel.h"

@@ -485,7 +485,7 @@ seg_pass_read_estimate(SegEval *eval, double *bytes)
 
 	seg_user_become_owner(&user, eval->program->population);
 	seg_user_set("parallel_setup_cost", "1e300");
-	seg_user_set("force_parallel_mode", "off");
+	seg_user_set(SEG_FORCED_PARALLEL, "off");
 	SPI_connect();
 	(void) plan_relations(reading, bytes, &parallel_safe);
 	SPI_finish();
