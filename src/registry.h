@@ -201,5 +201,7 @@ typedef struct SegRows
  */
 extern SegRows seg_query(const char *sql, List *relids, List *texts, bool active_snapshot);
 extern List *seg_query_oids(const char *sql, List *relids, List *texts, bool active_snapshot);
+/* A setting of the user switched to, until that is undone. */
+extern void seg_user_set(const char *name, const char *value);
 
 #endif							/* SEG_REGISTRY_H */
