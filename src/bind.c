@@ -56,6 +56,8 @@ seg_bind_unsupported(SegBinder *b, const SegNode *node, const char *what)
 
 /* Segments of segments. */
 
+#define MANY_RULES	64
+
 typedef struct NamedSegment
 {
 	char		name[NAMEDATALEN];
@@ -84,18 +86,41 @@ segments_of(SegBinder *b)
 	return b->segments;
 }
 
+/*
+ * A few rules look up the segments that they want, which may be few of very many; many rules want
+ * them all in memory.
+ */
+static bool
+looks_up_segments(const SegBinder *b)
+{
+	return !b->segments_read && b->program->nrules < MANY_RULES;
+}
+
+static SegSegment *
+segment_named(SegBinder *b, const char *name)
+{
+	NamedSegment *named;
+
+	if (strlen(name) >= NAMEDATALEN)
+		return NULL;
+	if (looks_up_segments(b))
+		return seg_segment_get(b->population->id, name, true);
+	(void) segments_of(b);
+	named = hash_search(b->segments_named, name, HASH_FIND, NULL);
+	return named == NULL ? NULL : named->segment;
+}
+
 static SegSegment *
 find_segment(SegBinder *b, const SegNode *node)
 {
 	const char *name = seg_node_text(node);
 	List	   *names = NIL;
-	List	   *segments = segments_of(b);
-	NamedSegment *named = strlen(name) < NAMEDATALEN ? hash_search(b->segments_named, name, HASH_FIND, NULL) : NULL;
+	SegSegment *segment = segment_named(b, name);
 	ListCell   *lc;
 
-	if (named != NULL)
-		return named->segment;
-	foreach(lc, segments)
+	if (segment != NULL)
+		return segment;
+	foreach(lc, segments_of(b))
 		names = lappend(names, ((SegSegment *) lfirst(lc))->name);
 	ereport(ERROR,
 			(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -183,6 +208,8 @@ segment_of(SegBinder *b, int32 id)
 	const SegSegment **found;
 	ListCell   *lc;
 
+	if (looks_up_segments(b))
+		return seg_segment_by_id(id);
 	if (b->by_id == NULL)
 	{
 		b->by_id = palloc(sizeof(SegSegment *) * (list_length(segments_of(b)) + 1));

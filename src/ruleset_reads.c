@@ -20,10 +20,17 @@ typedef struct Walk
 	const SegPopulation *population;
 	int			rule;
 	Bitmapset  *exprs;			/* seen already, in this rule */
-	Bitmapset  *relations;		/* of the program */
 } Walk;
 
 static void walk_expr(Walk *w, const SegExpr *expr);
+
+static void
+reads_relation(Walk *w, int relation)
+{
+	Bitmapset **readers = &w->ruleset->readers[relation];
+
+	*readers = bms_add_member(*readers, w->rule);
+}
 
 static void
 reads_rows(Walk *w, int object)
@@ -99,7 +106,7 @@ walk_fold(Walk *w, const SegFold *fold)
 	const SegRelation *relation = list_nth(w->ruleset->program->relations, fold->relation);
 	ListCell   *lc;
 
-	w->relations = bms_add_member(w->relations, fold->relation);
+	reads_relation(w, fold->relation);
 	reads_source(w, relation->source);
 	if (fold->filter != NULL)
 		walk_expr(w, fold->filter);
@@ -127,7 +134,7 @@ walk_expr(Walk *w, const SegExpr *expr)
 	{
 		const SegRelation *relation = list_nth(w->ruleset->program->relations, expr->relation);
 
-		w->relations = bms_add_member(w->relations, expr->relation);
+		reads_relation(w, expr->relation);
 		walk_column(w, relation, list_nth(relation->columns, expr->column));
 	}
 	else if (expr->op == SEG_X_AGGREGATE)
@@ -142,7 +149,7 @@ seg_ruleset_find_reads(SegRuleset *r)
 	const SegPopulation *p = r->population;
 
 	r->reads = palloc0(sizeof(SegReads) * seg_object_count(p));
-	r->relations = palloc0(sizeof(Bitmapset *) * r->program->nrules);
+	r->readers = palloc0(sizeof(Bitmapset *) * list_length(r->program->relations));
 	r->reads[0].relid = p->relid;
 	for (int i = 0; i < p->nsources; i++)
 		r->reads[seg_object_of_source(i)].relid = p->sources[i].relid;
@@ -150,13 +157,13 @@ seg_ruleset_find_reads(SegRuleset *r)
 		r->reads[seg_object_of_lookup(p, i)].relid = p->lookups[i].relid;
 	for (int i = 0; i < r->program->nrules; i++)
 	{
-		Walk		w = {.ruleset = r,.population = p,.rule = i,.relations = bms_make_singleton(0)};
+		Walk		w = {.ruleset = r,.population = p,.rule = i};
 
+		reads_relation(&w, 0);
 		/* whoever comes or goes enters or leaves everything */
 		reads_rows(&w, 0);
 		reads_column(&w, 0, p->key);
 		walk_expr(&w, r->program->rules[i]);
-		r->relations[i] = w.relations;
 		bms_free(w.exprs);
 	}
 }

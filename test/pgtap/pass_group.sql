@@ -1,7 +1,7 @@
 -- Many rules that are each about a part of the population: the members are those that
 -- every rule finds when it is asked about everybody.
 BEGIN;
-SELECT plan(8);
+SELECT plan(11);
 SET LOCAL client_min_messages = warning;
 SET LOCAL search_path = public, segments;
 
@@ -63,6 +63,25 @@ SET LOCAL segments.group_rules = 1;
 SELECT segments.refresh('patient');
 SET LOCAL segments.group_rules = 1000000;
 SELECT is_empty($$SELECT * FROM segments.check('patient')$$, 'members of groups and the moments at which they move');
+
+-- When rows change: rules of other groups are no concern of a member, unless he comes from there.
+SET LOCAL segments.group_rules = 1;
+SELECT segments.alter_segment('p7', population => 'patient', rule => 'ward = ''ward 7'' and seen within last 9 days and count(calls) > 1');
+UPDATE patient SET seen = now() WHERE id % 900 = 5;
+INSERT INTO call SELECT i * 7, now() FROM generate_series(1, 300) AS i;
+UPDATE patient SET ward = 'ward ' || (id + 3) % 80 WHERE id % 1000 = 6;
+UPDATE patient SET ward = NULL, seen = NULL WHERE id % 1000 = 7;
+UPDATE patient SET ward = 'ward of none' WHERE id = 8;
+WITH moved AS (UPDATE patient SET ward = 'ward 11' WHERE id = 9), called AS (INSERT INTO call VALUES (9, now()), (9, now()))
+DELETE FROM call WHERE who = 10;
+UPDATE patient SET id = -id WHERE id % 1000 = 11;
+DELETE FROM patient WHERE id % 1000 = 12;
+DELETE FROM call WHERE who % 1000 IN (12, 13);
+INSERT INTO patient VALUES (30000, 'ward 3', now(), '1999-09-09'), (30001, 'ward 4', now(), NULL);
+SELECT isnt_empty('SELECT FROM segments.change', 'members have come and gone');
+SELECT set_eq($$SELECT segments.segments_of(30000, 'patient')$$, ARRAY['p3'], 'one who came is where he belongs');
+SET LOCAL segments.group_rules = 1000000;
+SELECT is_empty($$SELECT * FROM segments.check('patient')$$, 'and so is everybody');
 
 -- Another kind of many: columns.
 CREATE TABLE wide (id integer PRIMARY KEY, profile jsonb);
