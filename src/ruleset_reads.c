@@ -19,7 +19,7 @@ typedef struct Walk
 	SegRuleset *ruleset;
 	const SegPopulation *population;
 	int			rule;
-	Bitmapset  *exprs;			/* seen already, in this rule */
+	int		   *seen;			/* by expression: the last rule in which it was met */
 } Walk;
 
 static void walk_expr(Walk *w, const SegExpr *expr);
@@ -127,9 +127,9 @@ static void
 walk_expr(Walk *w, const SegExpr *expr)
 {
 	check_stack_depth();
-	if (bms_is_member(expr->id, w->exprs))
+	if (w->seen[expr->id] == w->rule)
 		return;
-	w->exprs = bms_add_member(w->exprs, expr->id);
+	w->seen[expr->id] = w->rule;
 	if (expr->op == SEG_X_COLUMN)
 	{
 		const SegRelation *relation = list_nth(w->ruleset->program->relations, expr->relation);
@@ -147,6 +147,8 @@ void
 seg_ruleset_find_reads(SegRuleset *r)
 {
 	const SegPopulation *p = r->population;
+	int			nexprs = list_length(r->program->exprs);
+	Walk		w = {.ruleset = r,.population = p,.seen = palloc_extended(sizeof(int) * (nexprs + 1), MCXT_ALLOC_HUGE)};
 
 	r->reads = palloc0(sizeof(SegReads) * seg_object_count(p));
 	r->readers = palloc0(sizeof(Bitmapset *) * list_length(r->program->relations));
@@ -155,15 +157,15 @@ seg_ruleset_find_reads(SegRuleset *r)
 		r->reads[seg_object_of_source(i)].relid = p->sources[i].relid;
 	for (int i = 0; i < p->nlookups; i++)
 		r->reads[seg_object_of_lookup(p, i)].relid = p->lookups[i].relid;
-	for (int i = 0; i < r->program->nrules; i++)
+	memset(w.seen, 0xff, sizeof(int) * (nexprs + 1));
+	for (w.rule = 0; w.rule < r->program->nrules; w.rule++)
 	{
-		Walk		w = {.ruleset = r,.population = p,.rule = i};
-
+		CHECK_FOR_INTERRUPTS();
 		reads_relation(&w, 0);
 		/* whoever comes or goes enters or leaves everything */
 		reads_rows(&w, 0);
 		reads_column(&w, 0, p->key);
-		walk_expr(&w, r->program->rules[i]);
-		bms_free(w.exprs);
+		walk_expr(&w, r->program->rules[w.rule]);
 	}
+	pfree(w.seen);
 }
