@@ -20,11 +20,19 @@ typedef struct Walk
 	const SegPopulation *population;
 	const SegProgram *program;
 	int			rule;
-	Bitmapset  *exprs;			/* seen already, in this rule */
-	Bitmapset  *relations;		/* of the program */
+	int		   *seen;			/* by expression: the last rule in which it was met */
 } Walk;
 
 static void walk_expr(Walk *w, const SegExpr *expr);
+
+static void
+reads_relation(Walk *w, int relation)
+{
+	Bitmapset **readers = &w->ruleset->readers[relation];
+
+	if (w->program == w->ruleset->program)
+		*readers = bms_add_member(*readers, w->rule);
+}
 
 static void
 reads_rows(Walk *w, int object)
@@ -100,7 +108,7 @@ walk_fold(Walk *w, const SegFold *fold)
 	const SegRelation *relation = list_nth(w->program->relations, fold->relation);
 	ListCell   *lc;
 
-	w->relations = bms_add_member(w->relations, fold->relation);
+	reads_relation(w, fold->relation);
 	reads_source(w, relation->source);
 	if (fold->filter != NULL)
 		walk_expr(w, fold->filter);
@@ -121,14 +129,14 @@ static void
 walk_expr(Walk *w, const SegExpr *expr)
 {
 	check_stack_depth();
-	if (bms_is_member(expr->id, w->exprs))
+	if (w->seen[expr->id] == w->rule)
 		return;
-	w->exprs = bms_add_member(w->exprs, expr->id);
+	w->seen[expr->id] = w->rule;
 	if (expr->op == SEG_X_COLUMN)
 	{
 		const SegRelation *relation = list_nth(w->program->relations, expr->relation);
 
-		w->relations = bms_add_member(w->relations, expr->relation);
+		reads_relation(w, expr->relation);
 		walk_column(w, relation, list_nth(relation->columns, expr->column));
 	}
 	else if (expr->op == SEG_X_AGGREGATE)
@@ -137,19 +145,26 @@ walk_expr(Walk *w, const SegExpr *expr)
 		walk_expr(w, expr->args[i]);
 }
 
-/* One rule of a program, by the number that it has among those of the ruleset; the relations that it needs. */
-static Bitmapset *
-walk_rule(SegRuleset *r, const SegProgram *program, int number, const SegExpr *rule)
+/* The rules of a program, which are those of the ruleset from one on. */
+static void
+walk_rules(SegRuleset *r, const SegProgram *program, int first)
 {
-	Walk		w = {.ruleset = r,.population = r->population,.program = program,.rule = number,
-	.relations = bms_make_singleton(0)};
+	Size		size = sizeof(int) * (list_length(program->exprs) + 1);
+	Walk		w = {.ruleset = r,.population = r->population,.program = program,
+	.seen = palloc_extended(size, MCXT_ALLOC_HUGE)};
 
-	/* whoever comes or goes enters or leaves everything */
-	reads_rows(&w, 0);
-	reads_column(&w, 0, r->population->key);
-	walk_expr(&w, rule);
-	bms_free(w.exprs);
-	return w.relations;
+	memset(w.seen, 0xff, size);
+	for (int i = 0; i < program->nrules; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		w.rule = first + i;
+		reads_relation(&w, 0);
+		/* whoever comes or goes enters or leaves everything */
+		reads_rows(&w, 0);
+		reads_column(&w, 0, r->population->key);
+		walk_expr(&w, program->rules[i]);
+	}
+	pfree(w.seen);
 }
 
 void
@@ -158,14 +173,13 @@ seg_ruleset_find_reads(SegRuleset *r)
 	const SegPopulation *p = r->population;
 
 	r->reads = palloc0(sizeof(SegReads) * seg_object_count(p));
-	r->relations = palloc0(sizeof(Bitmapset *) * r->nsegments);
+	r->readers = palloc0(sizeof(Bitmapset *) * list_length(r->program->relations));
 	r->reads[0].relid = p->relid;
 	for (int i = 0; i < p->nsources; i++)
 		r->reads[seg_object_of_source(i)].relid = p->sources[i].relid;
 	for (int i = 0; i < p->nlookups; i++)
 		r->reads[seg_object_of_lookup(p, i)].relid = p->lookups[i].relid;
-	for (int i = 0; i < r->nsegments; i++)
-		r->relations[i] = walk_rule(r, r->program, i, r->program->rules[i]);
+	walk_rules(r, r->program, 0);
 	if (r->coming != NULL)
-		(void) walk_rule(r, r->coming, r->nsegments, r->coming->rules[0]);
+		walk_rules(r, r->coming, r->nsegments);
 }
