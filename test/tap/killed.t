@@ -73,11 +73,14 @@ sub strike
 	$ended{ $done ? 'done' : 'stopped' }++;
 }
 
+# Until it has begun so many times.
 sub wait_for_server
 {
+	my ($times) = @_;
+
 	for (1 .. 600)
 	{
-		return if system('psql -Xqc "" postgres >/dev/null 2>&1') == 0;
+		return if (() = slurp("$dir/server.log") =~ /ready to accept connections/g) >= $times;
 		sleep 0.1;
 	}
 	die "the server is not back:\n" . slurp("$dir/server.log");
@@ -108,7 +111,7 @@ foreach my $round (1 .. $rounds)
 		strike($name, $how);
 		if ($how eq 'killed')
 		{
-			wait_for_server();
+			wait_for_server(1 + $round);
 			is(end_writers(@writers), '', "round $round: no errors before the server was killed");
 		}
 		$left{ state_of_build() }++ if $name eq 'build';
