@@ -20,7 +20,7 @@ END
 	stop_server($_, 'immediate') foreach grep { -e "$dir/$_/postmaster.pid" } keys %port;
 }
 
-# Its end is the one that was seen last.
+# Behind our own END, so that its END comes first: they are run from the last to the first.
 use Scratch ();
 
 # Where the servers are, and their logs, NAME.log.
