@@ -160,7 +160,7 @@ find_out(SegRuleSet *set, uint32 number)
 		if (!set->remembered)
 			seg_direct_document(set->direct, set->document, true);
 		set->remembered = true;
-		holds = seg_direct_node_holds(set->direct, slot->leaf);
+		holds = seg_direct_holds(set->direct, slot->leaf);
 	}
 	caller = MemoryContextSwitchTo(set->context);
 	set_code(set, number, holds ? 1 : 0);

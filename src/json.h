@@ -91,4 +91,24 @@ seg_json_next(SegJsonWalk *walk, JsonbValue *out)
  */
 extern bool seg_json_get(const JsonbContainer *container, const char *key, uint32 len, uint32 *hint, JsonbValue *out);
 
+/*
+ * An object that is asked for several keys.  An entry mostly says how long it is, and where
+ * it begins is the sum of what stands before it; here all sums are taken at once.
+ */
+#define SEG_JSON_MAX_PAIRS	128
+
+typedef struct SegJsonObject
+{
+	const JsonbContainer *container;	/* NULL: no object */
+	uint32		count;
+	char	   *base;
+	bool		located;		/* offsets are known; there are too many pairs otherwise */
+	uint32		offsets[SEG_JSON_MAX_PAIRS * 2];
+} SegJsonObject;
+
+extern void seg_json_open(SegJsonObject *object, const JsonbContainer *container);
+
+/* As seg_json_get(). */
+extern bool seg_json_find(const SegJsonObject *object, const char *key, uint32 len, uint32 *hint, JsonbValue *out);
+
 #endif							/* SEG_JSON_H */
