@@ -316,7 +316,7 @@ static inline bool
 is_text(const Step *step, const char *s, uint32 len)
 {
 	for (uint32 i = 0; i < step->ntexts; i++)
-		if (step->texts[i].len == len && memcmp(step->texts[i].s, s, len) == 0)
+		if (step->texts[i].len == len && seg_same_bytes(step->texts[i].s, s, len))
 			return true;
 	return false;
 }

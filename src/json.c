@@ -29,36 +29,13 @@ offset_of(const JsonbContainer *container, uint32 index)
 	return offset;
 }
 
-/* Keys are mostly short: what a call of memcmp() costs is more than what it does. */
-static inline bool
-is_same_key(const char *a, const char *b, uint32 len)
-{
-	uint32		x[2];
-	uint32		y[2];
-
-	if (len > 8)
-		return memcmp(a, b, len) == 0;
-	if (len < 4)
-	{
-		for (uint32 i = 0; i < len; i++)
-			if (a[i] != b[i])
-				return false;
-		return true;
-	}
-	memcpy(&x[0], a, 4);
-	memcpy(&y[0], b, 4);
-	memcpy(&x[1], a + len - 4, 4);
-	memcpy(&y[1], b + len - 4, 4);
-	return x[0] == y[0] && x[1] == y[1];
-}
-
 /* Keys are sorted by length, then by bytes. */
 static inline int
 compare_key(const char *own, uint32 own_len, const char *key, uint32 len)
 {
 	if (own_len != len)
 		return own_len < len ? -1 : 1;
-	return is_same_key(own, key, len) ? 0 : memcmp(own, key, len);
+	return seg_same_bytes(own, key, len) ? 0 : memcmp(own, key, len);
 }
 
 static inline int

@@ -85,6 +85,29 @@ seg_json_next(SegJsonWalk *walk, JsonbValue *out)
 	return true;
 }
 
+/* Keys and texts are mostly short: what a call of memcmp() costs is more than what it does. */
+static inline bool
+seg_same_bytes(const char *a, const char *b, uint32 len)
+{
+	uint32		x[2];
+	uint32		y[2];
+
+	if (len > 8)
+		return memcmp(a, b, len) == 0;
+	if (len < 4)
+	{
+		for (uint32 i = 0; i < len; i++)
+			if (a[i] != b[i])
+				return false;
+		return true;
+	}
+	memcpy(&x[0], a, 4);
+	memcpy(&y[0], b, 4);
+	memcpy(&x[1], a + len - 4, 4);
+	memcpy(&y[1], b + len - 4, 4);
+	return x[0] == y[0] && x[1] == y[1];
+}
+
 /*
  * The value under a key; false if container is no object or lacks it.  hint: NULL, or
  * where the key was found in another document, which is where it is looked for first.
