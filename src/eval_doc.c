@@ -61,6 +61,7 @@ typedef struct DocumentCache
 	MemoryContext rule_context; /* of the two below */
 	SegRule    *plain_rule;		/* the last rule where it came twice, or NULL, and */
 	SegDocumentRule *compiled;	/* NULL: it is not simple */
+	uintptr_t	document_at;	/* where the last one lay that it was asked about */
 	MemoryContext document_context;
 	Jsonb	   *plain_document; /* the last document where it came twice, or NULL */
 
@@ -400,22 +401,23 @@ holds_once(DocumentCache *cache, const SegRule *rule, Jsonb *document)
 }
 
 /*
- * What costs most about a document is that it is not in the processor's cache, and its parts
- * would be waited for one after the other.  They are asked for together, and with them
- * as much as lies below: rows of a page lie from its end to its beginning, so a scan is
- * about to come there.
+ * What costs most about a document is that it is not in the processor's cache.  Rows of a page
+ * lie from its end to its beginning.  So where a document lies just below the one before, a
+ * scan is on its way there, and what is below is asked for already.
  */
 #define FETCH_AHEAD		1024
 #define CACHE_LINE		64
 
 static inline void
-fetch_ahead(const Jsonb *document)
+fetch_ahead(DocumentCache *cache, const Jsonb *document)
 {
 	uintptr_t	here = (uintptr_t) document;
 	Size		size = Min(VARSIZE(document), FETCH_AHEAD);
 
-	for (uintptr_t at = here - size; at < here + size; at += CACHE_LINE)
-		seg_prefetch((const void *) at);
+	if (cache->document_at - here < 2 * FETCH_AHEAD)
+		for (uintptr_t at = here - size; at < here; at += CACHE_LINE)
+			seg_prefetch((const void *) at);
+	cache->document_at = here;
 }
 
 static bool
@@ -423,7 +425,7 @@ rule_holds_again(DocumentCache *cache, Jsonb *document)
 {
 	if (cache->compiled == NULL)
 		return holds_bound(cache, cache->plain_rule, document);
-	fetch_ahead(document);
+	fetch_ahead(cache, document);
 	return seg_document_rule_holds(cache->compiled, &document->root);
 }
 
