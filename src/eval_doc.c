@@ -61,9 +61,9 @@ typedef struct DocumentCache
 	MemoryContext rule_context; /* of the two below */
 	SegRule    *plain_rule;		/* the last rule where it came twice, or NULL, and */
 	SegDocumentRule *compiled;	/* NULL: it is not simple */
-	uintptr_t	document_at;	/* where the last one lay that it was asked about */
 	MemoryContext document_context;
 	Jsonb	   *plain_document; /* the last document where it came twice, or NULL */
+	uintptr_t	value_at;		/* where the last value lay of the side that changes */
 
 	MemoryContext context;		/* of everything below, emptied when rule or row type change */
 	SegRule    *rule;
@@ -391,6 +391,26 @@ holds_bound(DocumentCache *cache, const SegRule *rule, Jsonb *document)
 	return holds(cache, &document->root);
 }
 
+/*
+ * What costs most about the side that changes is that it is not in the processor's cache.
+ * Rows of a page lie from its end to its beginning.  So where a value lies just below the one
+ * before, a scan is on its way there, and what is two below is asked for already.
+ */
+#define FETCH_AHEAD		1024
+#define CACHE_LINE		64
+
+static inline void
+fetch_ahead(DocumentCache *cache, const void *value)
+{
+	uintptr_t	here = (uintptr_t) value;
+	Size		size = Min(VARSIZE(value), FETCH_AHEAD);
+
+	if (cache->value_at - here < 2 * FETCH_AHEAD)
+		for (uintptr_t at = here - 2 * size; at < here - size; at += CACHE_LINE)
+			seg_prefetch((const void *) at);
+	cache->value_at = here;
+}
+
 /* Both sides are others than in the call before, or it is the first. */
 static bool
 holds_once(DocumentCache *cache, const SegRule *rule, Jsonb *document)
@@ -398,26 +418,6 @@ holds_once(DocumentCache *cache, const SegRule *rule, Jsonb *document)
 	if ((rule->flags & SEG_RULE_SIMPLE) == 0)
 		return holds_bound(cache, rule, document);
 	return seg_direct_holds(cache->direct, seg_rule_root(rule));
-}
-
-/*
- * What costs most about a document is that it is not in the processor's cache.  Rows of a page
- * lie from its end to its beginning.  So where a document lies just below the one before, a
- * scan is on its way there, and what is below is asked for already.
- */
-#define FETCH_AHEAD		1024
-#define CACHE_LINE		64
-
-static inline void
-fetch_ahead(DocumentCache *cache, const Jsonb *document)
-{
-	uintptr_t	here = (uintptr_t) document;
-	Size		size = Min(VARSIZE(document), FETCH_AHEAD);
-
-	if (cache->document_at - here < 2 * FETCH_AHEAD)
-		for (uintptr_t at = here - size; at < here; at += CACHE_LINE)
-			seg_prefetch((const void *) at);
-	cache->document_at = here;
 }
 
 static bool
@@ -448,7 +448,9 @@ matches_document(FunctionCallInfo fcinfo, int rule_argument)
 	{
 		if (cache->plain_document == NULL)
 			keep_document(cache);
-		return holds_once(cache, DatumGetSegRuleP(rule_datum), cache->plain_document);
+		rule = DatumGetSegRuleP(rule_datum);
+		fetch_ahead(cache, rule);
+		return holds_once(cache, rule, cache->plain_document);
 	}
 
 	/* from here on an error leaves nothing that would be taken for the current call's */

@@ -93,7 +93,7 @@ find_attribute(const SegDirect *d, const char *key, uint32 len)
 
 	while (d->attributes[i].key != NULL &&
 		   (d->attributes[i].hash != hash || d->attributes[i].len != len ||
-			memcmp(d->attributes[i].key, key, len) != 0))
+			!seg_same_bytes(d->attributes[i].key, key, len)))
 		i = (i + 1) & d->mask;
 	return &d->attributes[i];
 }
@@ -187,25 +187,27 @@ value_of_name(const SegDirect *d, const SegNode *name, SegDocumentValue *room)
 
 /* Gates. */
 
+static bool
+leaf_holds(const SegDirect *d, const SegNode *leaf)
+{
+	SegDocumentValue room;
+	const SegNode *name = seg_leaf_name(leaf);
+
+	return seg_leaf_holds(d->leaves, leaf, name == NULL ? NULL : value_of_name(d, name, &room));
+}
+
 bool
 seg_direct_holds(SegDirect *d, const SegNode *node)
 {
-	SegDocumentValue room;
-	const SegNode *name;
+	bool		any = node->kind == SEG_NODE_OR;
 
+	if (node->kind == SEG_NODE_NOT)
+		return !seg_direct_holds(d, seg_node_child(node, 0));
+	if (!any && node->kind != SEG_NODE_AND)
+		return leaf_holds(d, node);
 	check_stack_depth();
-	switch ((SegNodeKind) node->kind)
-	{
-		case SEG_NODE_AND:
-		case SEG_NODE_OR:
-			for (uint32 i = 0; i < node->nchild; i++)
-				if (seg_direct_holds(d, seg_node_child(node, i)) == (node->kind == SEG_NODE_OR))
-					return node->kind == SEG_NODE_OR;
-			return node->kind == SEG_NODE_AND;
-		case SEG_NODE_NOT:
-			return !seg_direct_holds(d, seg_node_child(node, 0));
-		default:
-			name = seg_leaf_name(node);
-			return seg_leaf_holds(d->leaves, node, name == NULL ? NULL : value_of_name(d, name, &room));
-	}
+	for (uint32 i = 0; i < node->nchild; i++)
+		if (seg_direct_holds(d, seg_node_child(node, i)) == any)
+			return any;
+	return !any;
 }
