@@ -31,6 +31,17 @@ RESET enable_indexscan;
 RESET enable_mergejoin;
 CALL take(:'part', 'all, nothing has changed', 'segments', :round, format('SELECT segments.refresh(%L, %L)', 'hundred', :moment));
 
+-- With a parallel worker, for us and for them.
+\set part 'Building with a worker'
+SELECT unbuild() \g /dev/null
+CALL take(:'part', 'all, elapsed', 'segments, no worker', :round, format('SELECT segments.refresh(%L, %L)', 'hundred', :moment), elapsed => true);
+SET max_parallel_workers_per_gather = 1;
+SELECT unbuild() \g /dev/null
+CALL take(:'part', 'all, elapsed', 'segments', :round, format('SELECT segments.refresh(%L, %L)', 'hundred', :moment), elapsed => true);
+SELECT drop_tables() \g /dev/null
+CALL take(:'part', 'all, elapsed', 'one CREATE TABLE AS each', :round, 'SELECT bench.make_tables()', elapsed => true);
+SET max_parallel_workers_per_gather = 0;
+
 \set part 'Building some'
 SELECT unbuild() \g /dev/null
 CALL take(:'part', '60 on attributes', 'segments', :round, format('SELECT segments.refresh(%L, %L)', 'attributes', :moment));

@@ -4,6 +4,8 @@
 #
 # CUSTOMERS	how many (100000); each has five orders
 # ROUNDS	how often everything is measured (3)
+# SIZES	how many times as many customers the building is measured for as well, as in SIZES='0.1 3'
+#		(none); three times a million customers take 20 GB
 # TRANSACTIONS	of one row each, with and without segments (5000)
 # TMPDIR	where the server keeps its data; a million customers take 8 GB
 set -u
@@ -12,8 +14,10 @@ cd "$(dirname "$0")/.." || exit 1
 
 customers=${CUSTOMERS:-100000}
 rounds=${ROUNDS:-3}
+sizes=${SIZES:-}
 log=$PWD/tmp_check/log
 mkdir -p "$log"
+rm -f "$log/growth.md"
 
 run() { psql -Xq -v ON_ERROR_STOP=1 -v customers="$customers" "$@"; }
 
@@ -56,5 +60,22 @@ for round in $(seq "$rounds"); do
 	run -At -v rounds="$round" -v cores="$(nproc)" -f bench/summary.sql >"$log/results.md" 2>>"$log/bench.log" || fail
 	cp "$log/results.md" bench/RESULTS.md
 done
+# How it grows: the same in databases of other sizes, one after the other.
+for size in $sizes; do
+	other=$(awk "BEGIN { print int($customers * $size) }")
+	echo "Building for $other customers ..." >&2
+	{
+		createdb bench_size && PGDATABASE=bench_size run -v customers="$other" -c 'CREATE EXTENSION segments' \
+			-f bench/workload.sql -f bench/setup.sql && PGDATABASE=bench_size run -v rounds="$rounds" -f bench/growth.sql
+	} >>"$log/bench.log" 2>&1 || fail
+	PGDATABASE=bench_size run -At -v customers="$other" -f bench/growth_line.sql >>"$log/growth.md" 2>>"$log/bench.log" || fail
+	dropdb bench_size
+done
+if [ -n "$sizes" ]; then
+	{
+		run -At -v customers="$customers" -f bench/growth_line.sql
+		cat "$log/growth.md"
+	} | sort -t'|' -k2n | cat <(printf '\n## Growth\n\n| customers | 10 segments | 100 | 1,000 | CREATE TABLE AS of the 100 | of ours |\n|---|---|---|---|---|---|\n') - >>bench/RESULTS.md
+fi
 cat bench/RESULTS.md
 echo "In $((SECONDS / 60)) minutes $((SECONDS % 60)) seconds; written to bench/RESULTS.md." >&2

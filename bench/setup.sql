@@ -7,8 +7,11 @@ SET client_min_messages = warning;
 CREATE TABLE bench.result (part text, what text, way text, round int, ms float, answer text);
 CREATE TABLE bench.size (way text, bytes bigint);
 
-CREATE FUNCTION bench.ms() RETURNS float LANGUAGE plpgsql AS $$
+CREATE FUNCTION bench.ms(elapsed boolean DEFAULT false) RETURNS float LANGUAGE plpgsql AS $$
 BEGIN
+	IF elapsed THEN
+		RETURN extract(epoch FROM clock_timestamp()) * 1000;
+	END IF;
 	-- reading this brings the other up to date
 	PERFORM pg_read_file('/proc/self/stat');
 	RETURN split_part(pg_read_file('/proc/self/schedstat'), ' ', 1)::float / 1e6;
@@ -17,14 +20,15 @@ EXCEPTION WHEN undefined_file THEN
 END
 $$;
 
--- Runs a statement that gives one value, and notes how long it took to do one of so many things.
-CREATE PROCEDURE bench.take(part text, what text, way text, round int, statement text, things int DEFAULT 1) LANGUAGE plpgsql AS $$
+-- Runs a statement that gives one value, and notes how long it took to do one of so many things;
+-- elapsed: by the clock on the wall, for what several processes do.
+CREATE PROCEDURE bench.take(part text, what text, way text, round int, statement text, things int DEFAULT 1, elapsed boolean DEFAULT false) LANGUAGE plpgsql AS $$
 DECLARE
-	started float = bench.ms();
+	started float = bench.ms(elapsed);
 	answer text;
 BEGIN
 	EXECUTE statement INTO answer;
-	INSERT INTO bench.result VALUES (part, what, way, round, (bench.ms() - started) / things, answer);
+	INSERT INTO bench.result VALUES (part, what, way, round, (bench.ms(elapsed) - started) / things, answer);
 END
 $$;
 

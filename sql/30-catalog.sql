@@ -94,7 +94,7 @@ CREATE TABLE segments.segment (
 	notify boolean NOT NULL DEFAULT false,
 	problem text,
 	UNIQUE (population, name)
-);
+) WITH (fillfactor = 50); -- room for what a build writes, which no index has to know
 CREATE INDEX segment_rule_idx ON segments.segment
 	USING gin (rule segments.segment_rule_ops) WITH (fastupdate = off);
 COMMENT ON INDEX segments.segment_rule_idx IS 'which segments does a document match: rule @> document';

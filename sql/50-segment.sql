@@ -45,3 +45,10 @@ CREATE FUNCTION segments.refresh(
 	AS 'MODULE_PATHNAME', 'refresh';
 COMMENT ON FUNCTION segments.refresh(text, timestamptz) IS
 	'evaluate all active segments anew in one pass and return how many there are; as_of: as if it were that moment';
+
+-- The reading queries of a pass ask it of every row.
+CREATE FUNCTION segments.in_share(member bigint, share integer, shares integer)
+	RETURNS boolean LANGUAGE c IMMUTABLE PARALLEL SAFE LEAKPROOF COST 1
+	AS 'MODULE_PATHNAME', 'in_share';
+COMMENT ON FUNCTION segments.in_share(bigint, integer, integer) IS
+	'is the member in this share, numbered from 0, of a pass in parallel';

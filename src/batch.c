@@ -24,12 +24,19 @@ int			seg_batch_rows = 2048;
 /* Anniversaries are looked for more than a year ahead. */
 #define ANNIVERSARY_DAYS	400
 
+/* When the vectors of a frame take so much, they are made anew for the next rows. */
+#define MOST_VECTOR_BYTES	(256 * 1024 * 1024)
+#define MOST_TIGHT_BYTES	(32 * 1024 * 1024)
+
 static void
 frame_init(SegFrame *frame, const SegProgram *program, int scope, int room)
 {
 	frame->scope = scope;
 	frame->room = room;
+	frame->size = room;
 	frame->vectors = palloc0(sizeof(SegVector) * list_length(program->exprs));
+	frame->touched = palloc(sizeof(int) * (list_length(program->exprs) + 1));
+	frame->memory = AllocSetContextCreate(CurrentMemoryContext, "segments vectors", ALLOCSET_DEFAULT_SIZES);
 	frame->context = AllocSetContextCreate(CurrentMemoryContext, "segments batch", ALLOCSET_DEFAULT_SIZES);
 }
 
@@ -50,6 +57,7 @@ seg_batch_begin(const SegProgram *program, SegEval *eval, const SegLayout *layou
 	frame_init(&b->rows, program, 1, seg_batch_rows);
 	b->relations = palloc0(sizeof(SegBatchRelation) * nrelations);
 	b->folds = seg_batch_folds(program);
+	b->visited = palloc0(sizeof(uint64) * Max(list_length(program->exprs), 1));
 	b->families = palloc0(sizeof(SegFamily *) * Max(list_length(program->exprs), 1));
 	b->family_users = palloc0(sizeof(SegFamilyUser *) * Max(list_length(program->exprs), 1));
 	seg_batch_plan_families(b);
@@ -63,11 +71,41 @@ seg_batch_begin(const SegProgram *program, SegEval *eval, const SegLayout *layou
 	return b;
 }
 
+static void
+forget_vectors(SegFrame *frame)
+{
+	for (int i = 0; i < frame->ntouched; i++)
+	{
+		memset(&frame->vectors[frame->touched[i]], 0, sizeof(SegVector));
+		if (frame->untils != NULL)
+			memset(&frame->untils[frame->touched[i]], 0, sizeof(SegUntilVector));
+	}
+	frame->ntouched = 0;
+	frame->bytes = 0;
+	MemoryContextReset(frame->memory);
+}
+
+/*
+ * Vectors keep their memory, but not if that of all gets too much, or if they are to be of
+ * another size.
+ */
+static void
+fit_vectors(SegFrame *frame, int n)
+{
+	int			size = frame->tight ? Min((int) pg_nextpower2_32(Max(n, 64)), frame->room) : frame->room;
+
+	if (frame->bytes < (frame->tight ? MOST_TIGHT_BYTES : MOST_VECTOR_BYTES) && n <= frame->size && frame->size <= 4 * size)
+		return;
+	forget_vectors(frame);
+	frame->size = size;
+}
+
 /* Other rows for a frame. */
 void
 seg_batch_new_rows(SegBatch *b, SegFrame *frame, const SegRow **rows, const uint16 *member, int n)
 {
 	Assert(n <= frame->room);
+	fit_vectors(frame, n);
 	MemoryContextReset(frame->context);
 	frame->rows = rows;
 	frame->member = member;
@@ -85,10 +123,38 @@ seg_batch_load(SegBatch *b, const SegRow **members, int nmembers, const SegRow *
 	seg_batch_new_rows(b, &b->members, members, NULL, nmembers);
 }
 
+void
+seg_batch_want(SegBatch *b, const int *rules, int nrules)
+{
+	b->members.tight = true;
+	b->rules = rules;
+	b->nrules = nrules;
+	seg_batch_want_rules(b, rules, nrules);
+}
+
 const uint64 *
 seg_batch_rule(SegBatch *b, int rule)
 {
 	return seg_batch_bits(b, &b->members, b->program->rules[rule]);
+}
+
+/* The first row from here on that is not of a member before; by strides that double, then halve. */
+static Size
+skip_rows(const SegRow **rows, Size next, Size nrows, int64 key)
+{
+	Size		stride = 1;
+
+	if (next >= nrows || rows[next]->member >= key)
+		return next;
+	while (stride < nrows - next && rows[next + stride]->member < key)
+	{
+		next += stride;
+		stride *= 2;
+	}
+	for (; stride > 0; stride /= 2)
+		if (stride < nrows - next && rows[next + stride]->member < key)
+			next += stride;
+	return next + 1;
 }
 
 /* Lays out the rows of a source by member, when they are first needed. */
@@ -118,8 +184,8 @@ load_relation(SegBatch *b, int relationno)
 	{
 		int64		key = b->members.rows[i]->member;
 
-		while (next < nrows && rows[next]->member < key)
-			next++;
+		CHECK_FOR_INTERRUPTS();
+		next = skip_rows(rows, next, nrows, key);
 		r->start[i] = r->n;
 		for (; next < nrows && rows[next]->member == key; next++)
 		{
@@ -161,19 +227,24 @@ seg_batch_member_rows(const SegBatch *batch, int relationno, const void ***rows)
 	return (int) n;
 }
 
-/* Vectors' memory is made once, for as many rows as the frame can have. */
-
-static void *
-vector_memory(SegFrame *frame, Size size)
+/* Vectors' memory is made once, for as many rows as the frame will have. */
+void *
+seg_vector_memory(SegFrame *frame, int expr, Size size)
 {
-	return MemoryContextAllocZero(MemoryContextGetParent(frame->context), size);
+	SegVector  *v = &frame->vectors[expr];
+
+	if (!v->touched)
+		frame->touched[frame->ntouched++] = expr;
+	v->touched = true;
+	frame->bytes += size;
+	return MemoryContextAllocZero(frame->memory, size);
 }
 
 uint64 *
 seg_vector_bits(SegFrame *frame, SegVector *v)
 {
 	if (v->bits == NULL)
-		v->bits = vector_memory(frame, sizeof(uint64) * SEG_WORDS(frame->room));
+		v->bits = seg_vector_memory(frame, v - frame->vectors, sizeof(uint64) * SEG_WORDS(frame->size));
 	return v->bits;
 }
 
@@ -181,7 +252,7 @@ int64 *
 seg_vector_ints(SegFrame *frame, SegVector *v)
 {
 	if (v->ints == NULL)
-		v->ints = vector_memory(frame, sizeof(int64) * frame->room);
+		v->ints = seg_vector_memory(frame, v - frame->vectors, sizeof(int64) * frame->size);
 	return v->ints;
 }
 
@@ -189,7 +260,7 @@ SegValue *
 seg_vector_values(SegFrame *frame, SegVector *v)
 {
 	if (v->values == NULL)
-		v->values = vector_memory(frame, sizeof(SegValue) * frame->room);
+		v->values = seg_vector_memory(frame, v - frame->vectors, sizeof(SegValue) * frame->size);
 	return v->values;
 }
 
@@ -310,7 +381,16 @@ gather(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 	}
 }
 
-/* AND, OR, NOT. */
+static bool
+any_bit(const uint64 *bits, int nwords)
+{
+	for (int w = 0; w < nwords; w++)
+		if (bits[w] != 0)
+			return true;
+	return false;
+}
+
+/* AND, OR, NOT.  An AND that nobody fulfils any more asks no further. */
 static void
 gate(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 {
@@ -329,6 +409,8 @@ gate(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 	memcpy(bits, arg, sizeof(uint64) * nwords);
 	for (int i = 1; i < expr->nargs; i++)
 	{
+		if (expr->op == SEG_X_AND && !any_bit(bits, nwords))
+			return;
 		arg = seg_batch_bits(b, frame, expr->args[i]);
 		if (expr->op == SEG_X_AND)
 			for (int w = 0; w < nwords; w++)

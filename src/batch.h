@@ -42,6 +42,12 @@ extern SegBatch *seg_batch_begin(const SegProgram *program, SegEval *eval, const
 extern void seg_batch_load(SegBatch *batch, const SegRow **members, int nmembers,
 						   const SegRow ***rows, const Size *nrows);
 
+/*
+ * Says which rules will be asked about the members loaded, where these are few of the program's.
+ * Nothing is computed for the others then, and memory is as much as these members take.
+ */
+extern void seg_batch_want(SegBatch *batch, const int *rules, int nrules);
+
 /* The members for whom a rule holds: a bit for each, in their order. */
 extern const uint64 *seg_batch_rule(SegBatch *batch, int rule);
 

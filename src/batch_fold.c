@@ -19,7 +19,8 @@
 
 typedef struct SegBatchItem
 {
-	bool		given_up;		/* for this chunk */
+	uint64		stamp;			/* of the members that the rest is for */
+	bool		given_up;		/* for them */
 	SegTag		tag;			/* of the measure */
 	int64	   *counts;			/* by member: rows, or values that are not missing */
 	int64	   *sums;			/* by member: the sum, least or greatest so far */
@@ -33,9 +34,52 @@ seg_batch_folds(const SegProgram *program)
 	ListCell   *lc;
 
 	foreach(lc, program->folds)
-		folds[foreach_current_index(lc)].items =
-			palloc0(sizeof(SegBatchItem) * list_length(((SegFold *) lfirst(lc))->items));
+	{
+		SegBatchFold *state = &folds[foreach_current_index(lc)];
+		int			nitems = list_length(((SegFold *) lfirst(lc))->items);
+
+		state->items = palloc0(sizeof(SegBatchItem) * nitems);
+		state->wanted = palloc(sizeof(int) * nitems);
+		for (int i = 0; i < nitems; i++)
+			state->wanted[state->nwanted++] = i;
+	}
 	return folds;
+}
+
+/* Notes the items that an expression asks for, itself or for its arguments. */
+static void
+want(SegBatch *b, const SegExpr *expr)
+{
+	const SegFold *fold;
+	const SegFoldItem *item;
+	SegBatchFold *state;
+
+	if (expr == NULL || b->visited[expr->id] == b->members.stamp)
+		return;
+	check_stack_depth();
+	b->visited[expr->id] = b->members.stamp;
+	for (int i = 0; i < expr->nargs; i++)
+		want(b, expr->args[i]);
+	if (expr->op != SEG_X_AGGREGATE)
+		return;
+	fold = list_nth(b->program->folds, expr->fold);
+	item = list_nth(fold->items, expr->item);
+	state = &b->folds[expr->fold];
+	state->wanted[state->nwanted++] = expr->item;
+	want(b, fold->filter);
+	want(b, item->window);
+	want(b, item->where);
+	want(b, item->measure);
+}
+
+/* The rows of a source are walked for these rules, and no others. */
+void
+seg_batch_want_rules(SegBatch *b, const int *rules, int nrules)
+{
+	for (int i = 0; i < list_length(b->program->folds); i++)
+		b->folds[i].nwanted = 0;
+	for (int i = 0; i < nrules; i++)
+		want(b, b->program->rules[rules[i]]);
 }
 
 /* Can it be added up in ints, as far as the types tell? */
@@ -52,24 +96,34 @@ is_additive(const SegFoldItem *item)
 	return item->kind != SEG_FOLD_COUNT_DISTINCT;
 }
 
+/* Kept from chunk to chunk, but not where there are many items and few members. */
+int64 *
+seg_batch_item_memory(SegBatch *b, int64 *kept)
+{
+	if (b->members.tight)
+		return palloc(sizeof(int64) * Max(b->members.n, 1));
+	if (kept == NULL)
+		kept = MemoryContextAlloc(GetMemoryChunkContext(b), sizeof(int64) * SEG_CHUNK_KEYS);
+	return kept;
+}
+
+static int64 *
+zeroes(SegBatch *b, int64 *kept)
+{
+	return memset(seg_batch_item_memory(b, kept), 0, sizeof(int64) * b->members.n);
+}
+
 static void
 item_begin(SegBatch *b, const SegFoldItem *item, SegBatchItem *state)
 {
-	MemoryContext context = GetMemoryChunkContext(b);
-	Size		size = sizeof(int64) * SEG_CHUNK_KEYS;
-
+	state->stamp = b->members.stamp;
 	state->given_up = !is_additive(item);
 	state->tag = SEG_V_MISSING;
 	if (state->given_up)
 		return;
-	if (state->counts == NULL)
-		state->counts = MemoryContextAlloc(context, size);
-	memset(state->counts, 0, sizeof(int64) * b->members.n);
-	if (item->measure == NULL)
-		return;
-	if (state->sums == NULL)
-		state->sums = MemoryContextAlloc(context, size);
-	memset(state->sums, 0, sizeof(int64) * b->members.n);
+	state->counts = zeroes(b, state->counts);
+	if (item->measure != NULL)
+		state->sums = zeroes(b, state->sums);
 }
 
 static void
@@ -181,13 +235,14 @@ static void
 walk(SegBatch *b, const SegFold *fold, SegBatchFold *state)
 {
 	const SegBatchRelation *relation = seg_batch_relation(b, fold->relation);
-	ListCell   *lc;
 
-	foreach(lc, fold->items)
+	for (int i = 0; i < state->nwanted; i++)
 	{
-		item_begin(b, lfirst(lc), &state->items[foreach_current_index(lc)]);
+		const SegFoldItem *item = list_nth(fold->items, state->wanted[i]);
+
+		item_begin(b, item, &state->items[state->wanted[i]]);
 		if (b->rows.untils != NULL)
-			seg_batch_rows_begin(b, fold, lfirst(lc), &state->items[foreach_current_index(lc)].rows);
+			seg_batch_rows_begin(b, fold, item, &state->items[state->wanted[i]].rows);
 	}
 	for (Size first = 0; first < relation->n; first += b->rows.room)
 	{
@@ -197,14 +252,14 @@ walk(SegBatch *b, const SegFold *fold, SegBatchFold *state)
 		seg_batch_new_rows(b, &b->rows, relation->rows + first, relation->member + first,
 						   (int) Min(relation->n - first, (Size) b->rows.room));
 		filter = filter_bits(b, fold);
-		foreach(lc, fold->items)
+		for (int i = 0; i < state->nwanted; i++)
 		{
-			SegBatchItem *item = &state->items[foreach_current_index(lc)];
+			SegBatchItem *item = &state->items[state->wanted[i]];
 
 			if (!item->given_up)
-				add_batch(b, filter, lfirst(lc), item);
+				add_batch(b, filter, list_nth(fold->items, state->wanted[i]), item);
 			if (b->rows.untils != NULL)
-				seg_batch_rows_add(b, fold, lfirst(lc), &item->rows);
+				seg_batch_rows_add(b, fold, list_nth(fold->items, state->wanted[i]), &item->rows);
 		}
 		pfree(filter);
 	}
@@ -283,7 +338,7 @@ get_item(SegBatch *b, const SegExpr *expr)
 		MemoryContextSwitchTo(caller);
 		state->stamp = b->members.stamp;
 	}
-	return &state->items[expr->item];
+	return state->items[expr->item].stamp == b->members.stamp ? &state->items[expr->item] : NULL;
 }
 
 /* False where eval.c has to do it. */

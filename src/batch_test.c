@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "common/int.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "batch_vector.h"
@@ -281,6 +282,7 @@ test_each(SegBatch *b, SegFrame *frame, const SegExpr *expr, const SegVector *v,
 	{
 		SegValue	value;
 
+		CHECK_FOR_INTERRUPTS();
 		if (!seg_vector_element(v, i, &value))
 			return false;
 		if (seg_eval_test(b->eval, expr, &value))
@@ -302,6 +304,7 @@ compare_each(SegBatch *b, SegFrame *frame, const SegExpr *expr, const SegVector 
 		SegValue	x;
 		SegValue	y;
 
+		CHECK_FOR_INTERRUPTS();
 		if (!seg_vector_element(left, i, &x) || !seg_vector_element(right, i, &y))
 			return false;
 		if (seg_eval_compare(b->eval, expr, &x, &y))

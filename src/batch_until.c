@@ -435,10 +435,8 @@ seg_batch_until_vector(SegBatch *b, SegFrame *frame, const SegExpr *expr)
 	check_stack_depth();
 	if (v->bits == NULL)
 	{
-		MemoryContext context = MemoryContextGetParent(frame->context);
-
-		v->bits = MemoryContextAlloc(context, sizeof(uint64) * SEG_WORDS(frame->room));
-		v->at = MemoryContextAlloc(context, sizeof(TimestampTz) * frame->room);
+		v->bits = seg_vector_memory(frame, expr->id, sizeof(uint64) * SEG_WORDS(frame->size));
+		v->at = seg_vector_memory(frame, expr->id, sizeof(TimestampTz) * frame->size);
 	}
 	caller = MemoryContextSwitchTo(frame->context);
 	compute(b, frame, expr, v);
@@ -451,12 +449,14 @@ const TimestampTz *
 seg_batch_until(SegBatch *b)
 {
 	int			n = b->members.n;
+	int			nrules = b->rules != NULL ? b->nrules : b->program->nrules;
 	TimestampTz *until = MemoryContextAlloc(b->members.context, sizeof(TimestampTz) * Max(n, 1));
 
 	for (int i = 0; i < n; i++)
 		until[i] = DT_NOEND;
-	for (int rule = 0; rule < b->program->nrules; rule++)
+	for (int r = 0; r < nrules; r++)
 	{
+		int			rule = b->rules != NULL ? b->rules[r] : r;
 		const SegUntilVector *v;
 
 		if (!seg_program_reads_clock(b->program, rule))

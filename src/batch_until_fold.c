@@ -35,14 +35,9 @@ seg_batch_rows_begin(SegBatch *b, const SegFold *fold, const SegFoldItem *item, 
 {
 	if (!moves(fold, item))
 		return;
-	if (rows->enters == NULL)
-	{
-		MemoryContext context = GetMemoryChunkContext(b);
-
-		rows->enters = MemoryContextAlloc(context, sizeof(TimestampTz) * SEG_CHUNK_KEYS);
-		rows->leaves = MemoryContextAlloc(context, sizeof(TimestampTz) * SEG_CHUNK_KEYS);
-		rows->last = MemoryContextAlloc(context, sizeof(TimestampTz) * SEG_CHUNK_KEYS);
-	}
+	rows->enters = seg_batch_item_memory(b, rows->enters);
+	rows->leaves = seg_batch_item_memory(b, rows->leaves);
+	rows->last = seg_batch_item_memory(b, rows->last);
 	for (int i = 0; i < b->members.n; i++)
 	{
 		rows->enters[i] = rows->leaves[i] = DT_NOEND;

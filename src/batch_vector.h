@@ -36,6 +36,7 @@ typedef enum SegVectorKind
 typedef struct SegVector
 {
 	uint64		stamp;			/* of the frame's rows that it is for */
+	bool		touched;		/* does the expression have memory in the frame? */
 	SegVectorKind kind;
 	SegTag		tag;			/* of INTS: BOOL, INT, NUMERIC, DAY or MOMENT */
 	uint64	   *bits;			/* BITS: who fulfils it; INTS: which are not missing */
@@ -66,6 +67,12 @@ typedef struct SegFrame
 	uint64		stamp;			/* of these rows; never used twice */
 	SegVector  *vectors;		/* by expression id */
 	SegUntilVector *untils;		/* by expression id; NULL: not wanted */
+	MemoryContext memory;		/* of vectors */
+	bool		tight;			/* vectors are as large as the rows want, not as there is room */
+	int			size;			/* for so many rows there is memory in a vector */
+	Size		bytes;			/* of all vectors' memory */
+	int			ntouched;		/* expressions that have any, */
+	int		   *touched;		/* by id */
 	MemoryContext context;		/* lives as long as these rows are in the frame */
 } SegFrame;
 
@@ -92,6 +99,8 @@ typedef struct SegBatchFold
 {
 	uint64		stamp;
 	struct SegBatchItem *items;
+	int			nwanted;
+	int		   *wanted;			/* indexes of the items that rules in question ask for */
 } SegBatchFold;
 
 struct SegBatch
@@ -108,6 +117,9 @@ struct SegBatch
 	SegBatchFold *folds;
 	SegFamily **families;		/* by id of the column that is compared; or NULL */
 	SegFamilyUser **family_users;	/* by id of the comparison; or NULL */
+	const int  *rules;			/* those in question; NULL: all */
+	int			nrules;
+	uint64	   *visited;		/* by expression id: the stamp for which it is known to be wanted */
 	int			current;		/* number of the member that eval.c is asked about */
 	uint64		last_stamp;
 };
@@ -117,6 +129,7 @@ extern SegVector *seg_batch_vector(SegBatch *b, SegFrame *frame, const SegExpr *
 extern const uint64 *seg_batch_bits(SegBatch *b, SegFrame *frame, const SegExpr *expr);
 extern void seg_batch_new_rows(SegBatch *b, SegFrame *frame, const SegRow **rows, const uint16 *member, int n);
 extern const SegBatchRelation *seg_batch_relation(SegBatch *b, int relation);
+extern void *seg_vector_memory(SegFrame *frame, int expr, Size size);
 extern uint64 *seg_vector_bits(SegFrame *frame, SegVector *v);
 extern int64 *seg_vector_ints(SegFrame *frame, SegVector *v);
 extern SegValue *seg_vector_values(SegFrame *frame, SegVector *v);
@@ -134,8 +147,10 @@ extern bool seg_batch_test(SegBatch *b, SegFrame *frame, const SegExpr *expr, Se
 extern void seg_batch_plan_families(SegBatch *b);
 extern bool seg_batch_test_family(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out);
 
-/* batch_fold.c */
+/* batch_fold.c; memory by member is uninitialized, and kept is what the caller has of it already */
 extern SegBatchFold *seg_batch_folds(const SegProgram *program);
+extern void seg_batch_want_rules(SegBatch *b, const int *rules, int nrules);
+extern int64 *seg_batch_item_memory(SegBatch *b, int64 *kept);
 extern bool seg_batch_aggregate(SegBatch *b, const SegExpr *expr, SegVector *out);
 extern SegItemRows *seg_batch_item_rows(SegBatch *b, const SegExpr *expr);
 

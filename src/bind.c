@@ -56,15 +56,58 @@ seg_bind_unsupported(SegBinder *b, const SegNode *node, const char *what)
 
 /* Segments of segments. */
 
+#define MANY_RULES	64
+
+typedef struct NamedSegment
+{
+	char		name[NAMEDATALEN];
+	SegSegment *segment;
+} NamedSegment;
+
 static List *
 segments_of(SegBinder *b)
 {
-	if (!b->segments_read)
+	HASHCTL		control = {.keysize = NAMEDATALEN,.entrysize = sizeof(NamedSegment),.hcxt = CurrentMemoryContext};
+	ListCell   *lc;
+
+	if (b->segments_read)
+		return b->segments;
+	b->segments = seg_segments_of_population(b->population->id);
+	b->segments_read = true;
+	b->segments_named = hash_create("segments named", Max(list_length(b->segments), 16), &control,
+									HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+	foreach(lc, b->segments)
 	{
-		b->segments = seg_segments_of_population(b->population->id);
-		b->segments_read = true;
+		SegSegment *segment = lfirst(lc);
+		NamedSegment *entry = hash_search(b->segments_named, segment->name, HASH_ENTER, NULL);
+
+		entry->segment = segment;
 	}
 	return b->segments;
+}
+
+/*
+ * A few rules look up the segments that they want, which may be few of very many; many rules want
+ * them all in memory.
+ */
+static bool
+looks_up_segments(const SegBinder *b)
+{
+	return !b->segments_read && b->program->nrules < MANY_RULES;
+}
+
+static SegSegment *
+segment_named(SegBinder *b, const char *name)
+{
+	NamedSegment *named;
+
+	if (strlen(name) >= NAMEDATALEN)
+		return NULL;
+	if (looks_up_segments(b))
+		return seg_segment_get(b->population->id, name, true);
+	(void) segments_of(b);
+	named = hash_search(b->segments_named, name, HASH_FIND, NULL);
+	return named == NULL ? NULL : named->segment;
 }
 
 static SegSegment *
@@ -72,11 +115,11 @@ find_segment(SegBinder *b, const SegNode *node)
 {
 	const char *name = seg_node_text(node);
 	List	   *names = NIL;
+	SegSegment *segment = segment_named(b, name);
 	ListCell   *lc;
 
-	foreach(lc, segments_of(b))
-		if (strcmp(((SegSegment *) lfirst(lc))->name, name) == 0)
-			return lfirst(lc);
+	if (segment != NULL)
+		return segment;
 	foreach(lc, segments_of(b))
 		names = lappend(names, ((SegSegment *) lfirst(lc))->name);
 	ereport(ERROR,
@@ -118,14 +161,36 @@ refuse_cycle(SegBinder *b, const SegNode *node, const SegSegment *segment)
 			 seg_rule_errposition(b->rule, node)));
 }
 
+typedef struct GivenRule
+{
+	int32		id;				/* of the segment */
+	const SegRule *rule;
+} GivenRule;
+
 /* The rule of a segment in this run: one that was given goes before the stored one. */
 static const SegRule *
 rule_of(SegBinder *b, const SegSegment *segment)
 {
-	for (int i = 0; i < b->nrules; i++)
-		if (b->self != NULL && b->self[i] == segment->id)
-			return b->rules[i];
-	return segment->rule;
+	GivenRule  *given = hash_search(b->given, &segment->id, HASH_FIND, NULL);
+
+	return given != NULL ? given->rule : segment->rule;
+}
+
+static HTAB *
+given_rules(int nrules, const SegRule **rules, const int32 *self)
+{
+	HASHCTL		control = {.keysize = sizeof(int32),.entrysize = sizeof(GivenRule),.hcxt = CurrentMemoryContext};
+	HTAB	   *given = hash_create("segments given", Max(nrules, 16), &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	for (int i = 0; self != NULL && i < nrules; i++)
+	{
+		bool		found;
+		GivenRule  *entry = hash_search(given, &self[i], HASH_ENTER, &found);
+
+		if (!found)
+			entry->rule = rules[i];
+	}
+	return given;
 }
 
 static int
@@ -143,6 +208,8 @@ segment_of(SegBinder *b, int32 id)
 	const SegSegment **found;
 	ListCell   *lc;
 
+	if (looks_up_segments(b))
+		return seg_segment_by_id(id);
 	if (b->by_id == NULL)
 	{
 		b->by_id = palloc(sizeof(SegSegment *) * (list_length(segments_of(b)) + 1));
@@ -287,11 +354,12 @@ seg_bind_population(const SegPopulation *population, int nrules, const SegRule *
 
 	seg_bind_check_key(b);
 	b->bound_segments = hash_create("segments bound", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	b->nrules = nrules;
-	b->rules = rules;
-	b->self = self;
+	b->given = given_rules(nrules, rules, self);
 	b->program->nrules = nrules;
 	b->program->rules = palloc0(sizeof(SegExpr *) * Max(nrules, 1));
+	b->program->given = memcpy(palloc(sizeof(SegRule *) * (nrules + 1)), rules, sizeof(SegRule *) * nrules);
+	if (self != NULL)
+		b->program->self = memcpy(palloc(sizeof(int32) * (nrules + 1)), self, sizeof(int32) * nrules);
 	for (int i = 0; i < nrules; i++)
 	{
 		if (self != NULL && self[i] != 0)

@@ -59,13 +59,12 @@ typedef struct SegBinder
 
 	List	   *relations_known;	/* of SegTableColumns * */
 	List	   *segments;		/* of the population, of SegSegment *; read when first asked for */
+	HTAB	   *segments_named; /* the same by name */
 	bool		segments_read;
 	SegSegment **by_id;			/* the same in order of their ids; made when first asked for */
 	List	   *path;			/* ids of the segments being bound, outermost first */
 	HTAB	   *bound_segments; /* of SegBoundSegment, by id and scopes around */
-	int			nrules;			/* the rules given, and whose they are */
-	const SegRule **rules;
-	const int32 *self;
+	HTAB	   *given;			/* the rules given, by the segment that they are of */
 } SegBinder;
 
 /* bind.c */

@@ -138,6 +138,7 @@ seg_expr_make(SegBinder *b, SegExpr *expr)
 	}
 	copy->depth = copy->reads == 0 ? -1 : pg_leftmost_one_pos32(copy->reads);
 	b->program->exprs = lappend(b->program->exprs, copy);
+	b->program->fingerprint = hash_combine(b->program->fingerprint, hash);
 	entry->exprs = lappend(entry->exprs, copy);
 	return copy;
 }

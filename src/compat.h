@@ -45,6 +45,13 @@ BufFileReadMaybeEOF(BufFile *file, void *ptr, size_t size, bool eofOK)
 }
 #endif
 
+/* The setting that has every plan run in a worker. */
+#if PG_VERSION_NUM < 160000
+#define SEG_FORCED_PARALLEL	"force_parallel_mode"
+#else
+#define SEG_FORCED_PARALLEL	"debug_parallel_query"
+#endif
+
 #if PG_VERSION_NUM < 160000
 #define check_can_set_role(member, role)	check_is_member_of_role(member, role)
 #define seg_qualified_name_list(name)	stringToQualifiedNameList(name)

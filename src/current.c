@@ -76,6 +76,15 @@ moment_for(int32 population, const SegMemberSet *members)
 
 /* Evaluating on the spot. */
 
+/* Of a rule; most rules never have any members. */
+static SegSetBuilder *
+builder_of(SegSetBuilder **builders, int rule)
+{
+	if (builders[rule] == NULL)
+		builders[rule] = seg_set_builder_create();
+	return builders[rule];
+}
+
 static void
 evaluate_few(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, TimestampTz now,
 			 SegSetBuilder **builders)
@@ -94,11 +103,15 @@ evaluate_few(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *
 	seg_live_load(ruleset->live, n, numbers, seg_ruleset_relations(ruleset, rules));
 	for (int m = 0; m < n; m++)
 	{
+		Bitmapset  *candidates;
+
 		if (!seg_live_member(ruleset->live, numbers[m], now))
 			continue;
-		for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
+		candidates = seg_ruleset_candidates(ruleset, rules);
+		for (int i = -1; (i = bms_next_member(candidates, i)) >= 0;)
 			if (seg_live_rule(ruleset->live, i))
-				seg_set_builder_add(builders[i], numbers[m]);
+				seg_set_builder_add(builder_of(builders, i), numbers[m]);
+		bms_free(candidates);
 	}
 	seg_user_restore(&user);
 }
@@ -115,7 +128,7 @@ emit(void *arg, int rule, int64 chunk, const SegMemberSet *members)
 {
 	PassRules  *rules = arg;
 
-	seg_set_builder_add_set(rules->builders[rules->numbers[rule]], members);
+	seg_set_builder_add_set(builder_of(rules->builders, rules->numbers[rule]), members);
 }
 
 static void
@@ -156,17 +169,21 @@ static void
 begin_evaluation(Evaluation *e)
 {
 	e->builders = palloc0(sizeof(SegSetBuilder *) * e->ruleset->nsegments);
-	for (int i = -1; (i = bms_next_member(e->rules, i)) >= 0;)
-		e->builders[i] = seg_set_builder_create();
 }
 
 static SegMemberSet **
 end_evaluation(Evaluation *e)
 {
 	SegMemberSet **sets = palloc0(sizeof(SegMemberSet *) * e->ruleset->nsegments);
+	SegMemberSet *nobody = seg_set_builder_finish(seg_set_builder_create());
 
 	for (int i = -1; (i = bms_next_member(e->rules, i)) >= 0;)
 	{
+		if (e->builders[i] == NULL)
+		{
+			sets[i] = nobody;
+			continue;
+		}
 		sets[i] = seg_set_builder_finish(e->builders[i]);
 		seg_set_builder_free(e->builders[i]);
 	}

@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "eval_fold.h"
 #include "live.h"
 #include "live_direct.h"
 #include "pass_read.h"
@@ -245,6 +246,12 @@ seg_live_member(SegLive *live, int64 member, TimestampTz now)
 	live->member = member;
 	seg_eval_member(live->eval, rows->rows[at]);
 	return true;
+}
+
+const SegValue *
+seg_live_value(SegLive *live, const SegExpr *column)
+{
+	return seg_eval_value(live->eval, column);
 }
 
 bool

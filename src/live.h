@@ -36,6 +36,9 @@ extern void seg_live_load(SegLive *live, int n, const int64 *members, const Bitm
 /* Turns to a member, at a moment; false: he is not in the population. */
 extern bool seg_live_member(SegLive *live, int64 member, TimestampTz now);
 
+/* What one of his columns, an expression of the program, has. */
+extern const SegValue *seg_live_value(SegLive *live, const SegExpr *column);
+
 /* Does a rule hold for him; and until when, if his rows stay as they are? */
 extern bool seg_live_rule(SegLive *live, int rule);
 extern TimestampTz seg_live_until(SegLive *live, int rule);

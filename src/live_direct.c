@@ -101,6 +101,9 @@ find_columns(SegLiveDirect *d, Relation rel, const SegRelation *relation)
 	ListCell   *lc;
 
 	d->ncolumns = list_length(relation->columns);
+	/* that many come in records */
+	if (d->ncolumns > SEG_READ_COLUMNS)
+		return false;
 	d->columns = palloc(sizeof(AttrNumber) * Max(d->ncolumns, 1));
 	d->types = palloc(sizeof(Oid) * Max(d->ncolumns, 1));
 	d->tupdesc = CreateTemplateTupleDesc(d->ncolumns + 1);

@@ -9,6 +9,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "anchor.h"
 #include "batch.h"
 #include "live_direct.h"
 #include "now.h"
@@ -36,6 +37,11 @@ _PG_init(void)
 							 "Who fulfils a rule does not depend on it.",
 							 &seg_direct_reads, true,
 							 PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
+	DefineCustomIntVariable("segments.group_rules",
+							"Rules from which on each is asked only about members for whom it can hold.",
+							"Who fulfils a rule does not depend on it.",
+							&seg_group_rules, 1000, 1, PG_INT32_MAX,
+							PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);
 	seg_now_init();
 	MarkGUCPrefixReserved("segments");
 }

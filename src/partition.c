@@ -348,6 +348,13 @@ typedef struct Entry
 	const SegRow *row;
 } Entry;
 
+/* Interrupts are looked for every so many entries. */
+#define BREATH(i) \
+	do { \
+		if (((i) & 0xffff) == 0) \
+			CHECK_FOR_INTERRUPTS(); \
+	} while (0)
+
 #define DIGIT(key, i)	(((key) >> ((i) * DIGIT_BITS)) & (DIGIT_VALUES - 1))
 
 static inline uint64
@@ -370,7 +377,10 @@ sort_digit(const Entry *entries, Entry *other, Size n, int digit, Size *counts)
 		at += count;
 	}
 	for (Size i = 0; i < n; i++)
+	{
+		BREATH(i);
 		other[counts[DIGIT(entries[i].key, digit)]++] = entries[i];
+	}
 }
 
 /* Returns the sorted entries: entries itself or a copy. */
@@ -381,13 +391,15 @@ sort_entries(Entry *entries, Size n)
 	Entry	   *other = palloc_extended(sizeof(Entry) * n, MCXT_ALLOC_HUGE);
 
 	for (Size i = 0; i < n; i++)
+	{
+		BREATH(i);
 		for (int digit = 0; digit < NDIGITS; digit++)
 			counts[digit][DIGIT(entries[i].key, digit)]++;
+	}
 	for (int digit = 0; digit < NDIGITS; digit++)
 	{
 		Entry	   *sorted = other;
 
-		CHECK_FOR_INTERRUPTS();
 		if (counts[digit][DIGIT(entries[0].key, digit)] == n)
 			continue;
 		sort_digit(entries, other, n, digit, counts[digit]);
@@ -410,7 +422,10 @@ sorted_rows(Entry *entries, Size n)
 	if (i < n)
 		entries = sort_entries(entries, n);
 	for (i = 0; i < n; i++)
+	{
+		BREATH(i);
 		rows[i] = entries[i].row;
+	}
 	pfree(entries);
 	return rows;
 }

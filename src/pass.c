@@ -24,6 +24,8 @@
 #include "dictionary.h"
 #include "partition.h"
 #include "pass.h"
+#include "pass_group.h"
+#include "pass_parallel.h"
 #include "pass_read.h"
 #include "state.h"
 
@@ -57,6 +59,7 @@ typedef struct Pass
 	SegEval    *eval;
 	MemoryContext context;
 	SegBatch   *batch;
+	SegGroups  *groups;			/* NULL: every rule is asked about everybody */
 	Size	   *next;			/* by relation: the first row that is not of a chunk before */
 	const SegRow ***rows;		/* by relation: the rows from there on */
 	Size	   *nrows;
@@ -64,6 +67,7 @@ typedef struct Pass
 	List	   *stored;			/* of Stored * */
 
 	int64		chunk;			/* at hand */
+	TimestampTz *ends;			/* by member of the chunk: until when answers last, as far as asked */
 
 	SegUser		user;
 	MemoryContext caller;		/* in which results are handed out */
@@ -182,22 +186,30 @@ hold(Pass *pass, int rule, const uint64 *bits)
 
 	result->rule = rule;
 	result->members = seg_set_from_bits(pass->chunk, bits);
-	pass->held_bytes += VARSIZE(result->members);
+	pass->held_bytes += sizeof(Result) + VARSIZE(result->members);
 	MemoryContextSwitchTo(caller);
+}
+
+static inline TimestampTz *
+end_of(const Pass *pass, const SegRow *member)
+{
+	return &pass->ends[member->member & SEG_CHUNK_MASK];
 }
 
 static void
 hold_until(Pass *pass, const SegRow **members, int n)
 {
 	Result	   *result = new_result(pass);
-	const TimestampTz *until = seg_batch_until(pass->batch);
 	Size		size = sizeof(int64) * n;
 
 	result->n = n;
 	result->keys = MemoryContextAlloc(pass->held_context, size);
+	result->until = MemoryContextAlloc(pass->held_context, size);
 	for (int i = 0; i < n; i++)
+	{
 		result->keys[i] = members[i]->member;
-	result->until = memcpy(MemoryContextAlloc(pass->held_context, size), until, size);
+		result->until[i] = *end_of(pass, members[i]);
+	}
 	pass->held_bytes += 2 * size;
 }
 
@@ -251,16 +263,18 @@ to_chunk_bits(const SegRow **members, int n, const uint64 *holds, uint64 bits[SE
 {
 	uint64		any = 0;
 
+	for (int w = 0; w < (n + 63) / 64; w++)
+		any |= holds[w];
+	if (any == 0)
+		return false;
 	if (n == SEG_CHUNK_KEYS)
 	{
-		for (int w = 0; w < SEG_CHUNK_WORDS; w++)
-			any |= bits[w] = holds[w];
-		return any != 0;
+		memcpy(bits, holds, sizeof(uint64) * SEG_CHUNK_WORDS);
+		return true;
 	}
 	memset(bits, 0, sizeof(uint64) * SEG_CHUNK_WORDS);
 	for (int w = 0; w < (n + 63) / 64; w++)
 	{
-		any |= holds[w];
 		for (uint64 word = holds[w]; word != 0; word &= word - 1)
 		{
 			int			offset = (int) (members[w * 64 + pg_rightmost_one_pos64(word)]->member & SEG_CHUNK_MASK);
@@ -268,7 +282,81 @@ to_chunk_bits(const SegRow **members, int n, const uint64 *holds, uint64 bits[SE
 			bits[offset / 64] |= UINT64CONST(1) << (offset % 64);
 		}
 	}
-	return any != 0;
+	return true;
+}
+
+/* One rule, for the members loaded. */
+static void
+evaluate_rule(Pass *pass, int rule, const SegRow **members, int n)
+{
+	uint64		bits[SEG_CHUNK_WORDS];
+
+	if (to_chunk_bits(members, n, seg_batch_rule(pass->batch, rule), bits))
+		hold(pass, rule, bits);
+	if (pass->held_bytes >= HELD_BYTES)
+		hand_out(pass);
+}
+
+/* The end of the answers of the rules in question, for the members loaded. */
+static void
+evaluate_until(Pass *pass, const SegRow **members, int n)
+{
+	const TimestampTz *until = seg_batch_until(pass->batch);
+
+	for (int i = 0; i < n; i++)
+	{
+		TimestampTz *end = end_of(pass, members[i]);
+
+		*end = Min(*end, until[i]);
+	}
+}
+
+static void
+evaluate_groups(Pass *pass, const SegRow **members, int count)
+{
+	const SegGroup *groups;
+	int			ngroups = seg_groups_of(pass->groups, &pass->reading->layouts[0], seg_eval_clock(pass->eval),
+										members, count, &groups);
+
+	for (int i = 0; i < ngroups; i++)
+	{
+		const SegGroup *group = &groups[i];
+
+		if (group->rules.n == 0)
+			continue;
+		seg_batch_load(pass->batch, group->members, group->nmembers, pass->rows, pass->nrows);
+		seg_batch_want(pass->batch, group->rules.rules, group->rules.n);
+		for (int k = 0; pass->emit != NULL && k < group->rules.n; k++)
+			evaluate_rule(pass, group->rules.rules[k], group->members, group->nmembers);
+		if (pass->until != NULL)
+			evaluate_until(pass, group->members, group->nmembers);
+	}
+}
+
+static void
+evaluate_together(Pass *pass, const SegRow **members, int count)
+{
+	seg_batch_load(pass->batch, members, count, pass->rows, pass->nrows);
+	for (int rule = 0; pass->emit != NULL && rule < pass->program->nrules; rule++)
+		evaluate_rule(pass, rule, members, count);
+	if (pass->until != NULL)
+		evaluate_until(pass, members, count);
+}
+
+/* The members of a chunk. */
+static void
+evaluate_chunk(Pass *pass, const SegRow **members, int count)
+{
+	for (int i = 0; pass->until != NULL && i < count; i++)
+		*end_of(pass, members[i]) = DT_NOEND;
+	if (pass->groups != NULL)
+		evaluate_groups(pass, members, count);
+	else
+		evaluate_together(pass, members, count);
+	if (pass->until != NULL)
+		hold_until(pass, members, count);
+	if (pass->held_bytes >= HELD_BYTES)
+		hand_out(pass);
 }
 
 static void
@@ -276,21 +364,13 @@ evaluate_partition(Pass *pass)
 {
 	const SegRow **members = pass->partition.rows[0];
 	Size		n = pass->partition.nrows[0];
-	uint64		bits[SEG_CHUNK_WORDS];
 
 	memset(pass->next, 0, sizeof(Size) * list_length(pass->program->relations));
 	for (Size first = 0; first < n;)
 	{
 		int			count = take_chunk(pass, first);
 
-		seg_batch_load(pass->batch, members + first, count, pass->rows, pass->nrows);
-		for (int rule = 0; pass->emit != NULL && rule < pass->program->nrules; rule++)
-			if (to_chunk_bits(members + first, count, seg_batch_rule(pass->batch, rule), bits))
-				hold(pass, rule, bits);
-		if (pass->until != NULL)
-			hold_until(pass, members + first, count);
-		if (pass->held_bytes >= HELD_BYTES)
-			hand_out(pass);
+		evaluate_chunk(pass, members + first, count);
 		first += count;
 		pass->nmembers += count;
 	}
@@ -301,6 +381,7 @@ evaluate(Pass *pass)
 {
 	seg_user_become_owner(&pass->user, pass->program->population);
 	pass->batch = seg_batch_begin(pass->program, pass->eval, pass->reading->layouts, pass->until != NULL);
+	pass->groups = seg_groups_plan(pass->program);
 	while (seg_partitions_next(pass->reading->partitions, &pass->partition))
 		evaluate_partition(pass);
 	hand_out(pass);
@@ -335,14 +416,15 @@ init_pass(Pass *pass, const SegProgram *program, TimestampTz now)
 	pass->next = palloc0(sizeof(Size) * nrelations);
 	pass->rows = palloc0(sizeof(SegRow **) * nrelations);
 	pass->nrows = palloc0(sizeof(Size) * nrelations);
+	pass->ends = palloc(sizeof(TimestampTz) * SEG_CHUNK_KEYS);
 	pass->maxheld = 1024;
 	pass->held = palloc(sizeof(Result) * pass->maxheld);
 	pass->held_context = AllocSetContextCreate(pass->context, "segments results", ALLOCSET_DEFAULT_SIZES);
 }
 
 int64
-seg_pass_run(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
-			 const SegMemberSet *only, SegPassEmit emit, SegPassUntil until, void *arg)
+seg_pass_share(const SegProgram *program, TimestampTz now, TimestampTz hide_from, const SegMemberSet *only,
+			   const SegShare *share, SegPassEmit emit, SegPassUntil until, void *arg)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "segments pass", ALLOCSET_DEFAULT_SIZES);
@@ -354,12 +436,23 @@ seg_pass_run(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
 	pass.emit = emit;
 	pass.until = until;
 	pass.arg = arg;
-	push_snapshot(program, only);
-	pass.reading = seg_pass_read(program, pass.eval, hide_from, until != NULL, only);
+	pass.reading = seg_pass_read(pass.eval, hide_from, until != NULL, only, share);
 	evaluate(&pass);
 	seg_eval_end(pass.eval);
-	PopActiveSnapshot();
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	return pass.nmembers;
+}
+
+int64
+seg_pass_run(const SegProgram *program, TimestampTz now, TimestampTz hide_from,
+			 const SegMemberSet *only, SegPassEmit emit, SegPassUntil until, void *arg)
+{
+	int64		nmembers;
+
+	push_snapshot(program, only);
+	if (only != NULL || !seg_pass_parallel(program, now, hide_from, emit, until, arg, &nmembers))
+		nmembers = seg_pass_share(program, now, hide_from, only, NULL, emit, until, arg);
+	PopActiveSnapshot();
+	return nmembers;
 }

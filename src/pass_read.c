@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
@@ -21,9 +22,11 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/plancache.h"
+#include "utils/typcache.h"
 #include "utils/uuid.h"
 
 #include "dictionary.h"
+#include "eval_fold.h"
 #include "pass_read.h"
 #include "pass_read_window.h"
 
@@ -46,6 +49,10 @@ typedef struct Receiver
 	int			relation;
 	SegLayout  *layout;
 	Part	   *parts;			/* of the row at hand, by column */
+	Datum	   *values;			/* the same, as they arrive */
+	bool	   *isnull;
+	int			nrecords;		/* columns come in so many records; 0: by themselves */
+	bool		known;			/* are their types? */
 } Receiver;
 
 void
@@ -80,21 +87,18 @@ check_type(const SegColumn *column, Oid typid)
 			 errhint("Drop the attribute and add it again.")));
 }
 
+/* Columns from first on, as they arrive. */
 static void
-receiver_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
+learn_columns(Receiver *r, int first, int n, TupleDesc tupdesc, int at)
 {
-	Receiver   *r = (Receiver *) self;
-	SegLayout  *layout = r->layout;
 	SegRelation *relation = list_nth(r->reading->program->relations, r->relation);
 
-	if (tupdesc->natts != layout->ncolumns + 1)
-		elog(ERROR, "reading query has %d columns instead of %d", tupdesc->natts, layout->ncolumns + 1);
-	for (int i = 0; i < layout->ncolumns; i++)
+	for (int i = 0; i < n; i++)
 	{
-		Form_pg_attribute attribute = TupleDescAttr(tupdesc, i + 1);
-		SegLayoutColumn *column = &layout->columns[i];
+		Form_pg_attribute attribute = TupleDescAttr(tupdesc, at + i);
+		SegLayoutColumn *column = &r->layout->columns[first + i];
 
-		check_type(list_nth(relation->columns, i), attribute->atttypid);
+		check_type(list_nth(relation->columns, first + i), attribute->atttypid);
 		column->len = attribute->attlen;
 		column->byval = attribute->attbyval;
 		column->align = attribute->attalign;
@@ -103,6 +107,49 @@ receiver_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
 		if (column->type.type == SEG_T_JSON)
 			column->type.typid = JSONBOID;
 	}
+}
+
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
+{
+	Receiver   *r = (Receiver *) self;
+	int			ncolumns = r->nrecords > 0 ? r->nrecords : r->layout->ncolumns;
+
+	if (tupdesc->natts != ncolumns + 1)
+		elog(ERROR, "reading query has %d columns instead of %d", tupdesc->natts, ncolumns + 1);
+	if (r->nrecords == 0)
+		learn_columns(r, 0, ncolumns, tupdesc, 1);
+}
+
+/* The columns in a record; what they are, the first of all tells. */
+static void
+open_record(Receiver *r, int record, HeapTupleHeader header)
+{
+	TupleDesc	tupdesc = lookup_rowtype_tupdesc(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
+	int			first = record * SEG_READ_COLUMNS;
+	HeapTupleData tuple = {.t_len = HeapTupleHeaderGetDatumLength(header),.t_data = header};
+
+	if (tupdesc->natts != Min(r->layout->ncolumns - first, SEG_READ_COLUMNS))
+		elog(ERROR, "record of the reading query has %d columns", tupdesc->natts);
+	if (!r->known)
+		learn_columns(r, first, tupdesc->natts, tupdesc, 0);
+	heap_deform_tuple(&tuple, tupdesc, r->values + first, r->isnull + first);
+	ReleaseTupleDesc(tupdesc);
+}
+
+static void
+take_columns(Receiver *r, TupleTableSlot *slot)
+{
+	slot_getallattrs(slot);
+	if (r->nrecords == 0)
+	{
+		r->values = slot->tts_values + 1;
+		r->isnull = slot->tts_isnull + 1;
+		return;
+	}
+	for (int i = 0; i < r->nrecords; i++)
+		open_record(r, i, DatumGetHeapTupleHeader(slot->tts_values[i + 1]));
+	r->known = true;
 }
 
 /* Is the row of somebody who does not matter? */
@@ -124,7 +171,7 @@ is_nobody(const Receiver *r, const TupleTableSlot *slot)
 }
 
 static bool
-is_hidden(const Receiver *r, const TupleTableSlot *slot)
+is_hidden(const Receiver *r)
 {
 	const SegReading *reading = r->reading;
 	int			column = r->layout->moment;
@@ -133,8 +180,8 @@ is_hidden(const Receiver *r, const TupleTableSlot *slot)
 
 	if (column < 0 || TIMESTAMP_IS_NOEND(reading->hide_from))
 		return false;
-	seg_value_from_datum(&value, &r->layout->columns[column].type, slot->tts_values[column + 1],
-						 slot->tts_isnull[column + 1], seg_eval_clock(reading->eval));
+	seg_value_from_datum(&value, &r->layout->columns[column].type, r->values[column], r->isnull[column],
+						 seg_eval_clock(reading->eval));
 	return seg_value_moment(&value, seg_eval_clock(reading->eval), &moment) && moment >= reading->hide_from;
 }
 
@@ -163,23 +210,23 @@ measure_value(const SegLayoutColumn *column, Datum value, Size at)
 
 /* What the row takes; the receiver's parts are set. */
 static Size
-measure_row(Receiver *r, const TupleTableSlot *slot)
+measure_row(Receiver *r)
 {
 	const SegLayout *layout = r->layout;
 	Size		at = layout->bytes;
 
 	for (int i = 0; i < layout->ncolumns; i++)
 	{
-		if (slot->tts_isnull[i + 1] || layout->columns[i].byval)
+		if (r->isnull[i] || layout->columns[i].byval)
 			continue;
-		r->parts[i] = measure_value(&layout->columns[i], slot->tts_values[i + 1], at);
+		r->parts[i] = measure_value(&layout->columns[i], r->values[i], at);
 		at = r->parts[i].at + r->parts[i].size;
 	}
 	return at;
 }
 
 static void
-write_row(const Receiver *r, const TupleTableSlot *slot, SegRow *row)
+write_row(const Receiver *r, SegRow *row)
 {
 	const SegLayout *layout = r->layout;
 	Datum	   *values = seg_layout_slots(layout, row);
@@ -188,10 +235,10 @@ write_row(const Receiver *r, const TupleTableSlot *slot, SegRow *row)
 	for (int i = 0; i < layout->ncolumns; i++)
 	{
 		values[i] = 0;
-		if (slot->tts_isnull[i + 1])
+		if (r->isnull[i])
 			seg_layout_nulls(row)[i / 8] |= 1 << (i % 8);
 		else if (layout->columns[i].byval)
-			values[i] = slot->tts_values[i + 1];
+			values[i] = r->values[i];
 		else
 		{
 			values[i] = r->parts[i].at;
@@ -209,13 +256,17 @@ receiver_slot(TupleTableSlot *slot, DestReceiver *self)
 	Size		size;
 
 	CHECK_FOR_INTERRUPTS();
-	slot_getallattrs(slot);
-	if (is_nobody(r, slot) || is_hidden(r, slot))
-		return true;
 	caller = MemoryContextSwitchTo(r->reading->row_context);
-	size = measure_row(r, slot);
+	take_columns(r, slot);
+	if (is_nobody(r, slot) || is_hidden(r))
+	{
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(r->reading->row_context);
+		return true;
+	}
+	size = measure_row(r);
 	row = r->reading->add(r->reading, r->relation, DatumGetInt64(slot->tts_values[0]), size - SEG_ROW_DATA);
-	write_row(r, slot, row);
+	write_row(r, row);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(r->reading->row_context);
 	return true;
@@ -239,6 +290,11 @@ init_receiver(Receiver *r, SegReading *reading, int relation)
 	r->relation = relation;
 	r->layout = &reading->layouts[relation];
 	r->parts = palloc(sizeof(Part) * (r->layout->ncolumns + 1));
+	if (r->layout->ncolumns <= SEG_READ_COLUMNS)
+		return;
+	r->nrecords = (r->layout->ncolumns + SEG_READ_COLUMNS - 1) / SEG_READ_COLUMNS;
+	r->values = palloc(sizeof(Datum) * r->layout->ncolumns);
+	r->isnull = palloc(sizeof(bool) * r->layout->ncolumns);
 }
 
 DestReceiver *
@@ -359,7 +415,7 @@ plan_query(const SegReading *reading, int relation, bool looks, SegSpan window, 
 	const SegPopulation *population = reading->program->population;
 	Oid			argtypes[] = {INT8ARRAYOID, get_array_type(keys_type(population))};
 	int			nargs = !looks ? 0 : population->dictionary ? 2 : 1;
-	char	   *query = seg_sql_read(reading->program, relation, looks, window, conditions);
+	char	   *query = seg_sql_read(reading->program, relation, looks, window, conditions, reading->share);
 	SPIPlanPtr	plan = SPI_prepare_cursor(query, nargs, argtypes, options);
 
 	if (plan == NULL)
@@ -376,7 +432,7 @@ plan_reading(const SegReading *reading, int relation)
 
 	return plan_query(reading, relation, looks_for_members(reading),
 					  seg_pass_read_window(reading->eval, relation, reading->until), conditions,
-					  CURSOR_OPT_PARALLEL_OK);
+					  reading->share == NULL ? CURSOR_OPT_PARALLEL_OK : 0);
 }
 
 SPIPlanPtr
@@ -389,7 +445,7 @@ seg_reading_plan(const SegReading *reading, int relation)
 
 /* Bytes that the rows of a relation will take, by the planner's estimate. */
 static double
-estimate_bytes(SPIPlanPtr plan, const SegLayout *layout)
+estimate_bytes(SPIPlanPtr plan, const SegLayout *layout, bool *parallel_safe)
 {
 	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
 	const Plan *tree;
@@ -399,6 +455,7 @@ estimate_bytes(SPIPlanPtr plan, const SegLayout *layout)
 		return 0;
 	tree = linitial_node(PlannedStmt, cached->stmt_list)->planTree;
 	bytes = tree->plan_rows * (layout->bytes + tree->plan_width);
+	*parallel_safe &= tree->parallel_safe;
 	ReleaseCachedPlan(cached, NULL);
 	return bytes;
 }
@@ -439,40 +496,80 @@ seg_reading_begin(const SegProgram *program, SegEval *eval)
 	return reading;
 }
 
+/* Plans the reading of all relations, and adds up what the planner expects. */
+static SPIPlanPtr *
+plan_relations(const SegReading *reading, double *bytes, bool *parallel_safe)
+{
+	int			n = list_length(reading->program->relations);
+	SPIPlanPtr *plans = palloc(sizeof(SPIPlanPtr) * n);
+
+	*bytes = 0;
+	*parallel_safe = true;
+	for (int i = 0; i < n; i++)
+	{
+		plans[i] = plan_reading(reading, i);
+		if (!looks_for_members(reading))
+			*bytes += estimate_bytes(plans[i], &reading->layouts[i], parallel_safe);
+	}
+	return plans;
+}
+
 SegReading *
-seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from, bool until,
-			  const SegMemberSet *only)
+seg_pass_read(SegEval *eval, TimestampTz hide_from, bool until, const SegMemberSet *only, const SegShare *share)
 {
 	MemoryContext context = CurrentMemoryContext;
-	SegReading *reading = seg_reading_begin(program, eval);
-	int			n = list_length(program->relations);
+	SegReading *reading = seg_reading_begin(eval->program, eval);
+	int			n = list_length(reading->program->relations);
 	SPIPlanPtr *plans;
 	ParamListInfo members;
-	double		expected = 0;
+	double		expected;
+	bool		parallel_safe;
 	SegUser		user;
 
 	reading->hide_from = hide_from;
 	reading->until = until;
 	reading->only = only;
+	reading->share = share;
 	reading->add = add_to_partitions;
 	members = members_param(reading);
 
-	seg_user_become_owner(&user, program->population);
+	seg_user_become_owner(&user, reading->program->population);
 	SPI_connect();
-	plans = palloc(sizeof(SPIPlanPtr) * n);
-	for (int i = 0; i < n; i++)
-	{
-		plans[i] = plan_reading(reading, i);
-		if (!looks_for_members(reading))
-			expected += estimate_bytes(plans[i], &reading->layouts[i]);
-	}
+	plans = plan_relations(reading, &expected, &parallel_safe);
+	if (share != NULL)
+		expected = share->bytes;
 	MemoryContextSwitchTo(context);
+	/* all shares together take what one pass may take */
 	reading->partitions = seg_partitions_create(n, (Size) Min(expected, (double) MaxAllocHugeSize / 2),
-												get_hash_memory_limit());
+												get_hash_memory_limit() / (share != NULL ? share->of : 1));
 	for (int i = 0; i < n; i++)
 		seg_reading_run(reading, i, plans[i], members);
 	SPI_finish();
 	seg_user_restore(&user);
 	MemoryContextSwitchTo(context);
 	return reading;
+}
+
+/*
+ * What may be read in a worker is a question that the planner asks of every plan.  One that
+ * starts workers of its own may not, so it is kept from that.
+ */
+bool
+seg_pass_read_estimate(SegEval *eval, bool until, double *bytes)
+{
+	MemoryContext context = CurrentMemoryContext;
+	SegReading *reading = seg_reading_begin(eval->program, eval);
+	bool		parallel_safe;
+	SegUser		user;
+
+	reading->until = until;
+	seg_user_become_owner(&user, eval->program->population);
+	seg_user_set("parallel_setup_cost", "1e300");
+	seg_user_set(SEG_FORCED_PARALLEL, "off");
+	SPI_connect();
+	(void) plan_relations(reading, bytes, &parallel_safe);
+	SPI_finish();
+	seg_user_restore(&user);
+	MemoryContextSwitchTo(context);
+	return parallel_safe;
 }

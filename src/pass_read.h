@@ -49,6 +49,7 @@ struct SegReading
 	TimestampTz hide_from;		/* rows of sources from this moment on do not exist */
 	bool		until;			/* rows matter that some rule can want later */
 	const SegMemberSet *only;	/* rows of other members do not matter; or NULL */
+	const SegShare *share;		/* and of members of other shares; or NULL */
 	SegLayout  *layouts;		/* by relation */
 	SegPartitions *partitions;
 	MemoryContext row_context;	/* for what is taken out of TOAST */
@@ -62,8 +63,14 @@ struct SegReading
  * Reads all relations of the program with the active snapshot, each once, as the owner.  The
  * eval knows the moment of the run.  until: what can come to matter at a later moment is read too.
  */
-extern SegReading *seg_pass_read(const SegProgram *program, SegEval *eval, TimestampTz hide_from, bool until,
-								 const SegMemberSet *only);
+extern SegReading *seg_pass_read(SegEval *eval, TimestampTz hide_from, bool until,
+								 const SegMemberSet *only, const SegShare *share);
+
+/*
+ * What the planner says of reading everything: the bytes that all rows will take.  False if a
+ * parallel worker must not do it.
+ */
+extern bool seg_pass_read_estimate(SegEval *eval, bool until, double *bytes);
 
 /*
  * The same for a few members, again and again: each relation has a plan that is kept.  All of

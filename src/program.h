@@ -153,6 +153,9 @@ typedef struct SegProgram
 	List	   *folds;			/* of SegFold * */
 	int			nrules;
 	SegExpr   **rules;			/* the condition of each rule, as given */
+	const SegRule **given;		/* of a population: what was bound, to be bound again elsewhere, */
+	const int32 *self;			/* and whose rules they are; NULL: nobody's */
+	uint32		fingerprint;	/* of all expressions: binding the same gives the same */
 	List	   *notices;		/* of char *: legal but surprising */
 } SegProgram;
 
@@ -241,15 +244,30 @@ typedef struct SegReadCondition
 } SegReadCondition;
 
 /*
+ * A query has at most 1,664 columns.  Where a relation has more than this many, the reading
+ * query gives them as records of so many each.
+ */
+#define SEG_READ_COLUMNS	1000
+
+/* A part of the population, by a hash of the members' chunks. */
+typedef struct SegShare
+{
+	int			number;			/* from 0 */
+	int			of;				/* how many shares there are */
+	double		bytes;			/* of its rows, as far as that can be foreseen */
+} SegShare;
+
+/*
  * The reading query of a relation, for a pass: (member bigint, column ...) of every row, columns
  * in the order of the relation, each in its base type (json ones as jsonb, at the end
  * of their path).  members: those alone whose numbers are in $1, a bigint[]; where there is a
  * dictionary $2 has their keys, in the same order.  window: of a source, the moments outside of
  * which no rows are wanted; the query may give some of them.  Infinite bounds mean all rows.
  * conditions: of the population, SegReadCondition *, without which no row is wanted.
+ * share: whose rows are wanted; NULL for everybody's.
  */
 extern char *seg_sql_read(const SegProgram *program, int relation, bool members, SegSpan window,
-						  const List *conditions);
+						  const List *conditions, const SegShare *share);
 
 /*
  * Names as they are to be written in SQL, whatever the search_path: schema.table, and a

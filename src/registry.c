@@ -475,6 +475,21 @@ find_segment(int32 population, const char *name)
 	return segment;
 }
 
+SegSegment *
+seg_segment_by_id(int32 id)
+{
+	SegScan		scan;
+	ScanKeyData key;
+	SegSegment *segment = NULL;
+
+	seg_key_int4(&key, SEG_COL_SEGMENT_ID, id);
+	seg_scan_begin(&scan, "segment", "segment_pkey", 1, &key);
+	if (seg_scan_next(&scan))
+		segment = read_segment(&scan);
+	seg_scan_end(&scan);
+	return segment;
+}
+
 char *
 seg_segment_name(int32 id)
 {

@@ -143,6 +143,7 @@ extern List *seg_active_segments(int32 population);
 extern SegSegment *seg_segment_get(int32 population, const char *name, bool missing_ok);
 
 /* NULL if there is none of that id. */
+extern SegSegment *seg_segment_by_id(int32 id);
 extern char *seg_segment_name(int32 id);
 
 /* The rule of a segment that is being created while others write; NULL: there is none. */
@@ -201,5 +202,7 @@ typedef struct SegRows
  */
 extern SegRows seg_query(const char *sql, List *relids, List *texts, bool active_snapshot);
 extern List *seg_query_oids(const char *sql, List *relids, List *texts, bool active_snapshot);
+/* A setting of the user switched to, until that is undone. */
+extern void seg_user_set(const char *name, const char *value);
 
 #endif							/* SEG_REGISTRY_H */

@@ -27,8 +27,8 @@
 /* pg_temp last: what somebody creates there hides nothing. */
 #define SAFE_PATH	"pg_catalog, pg_temp"
 
-static void
-set_for_now(const char *name, const char *value)
+void
+seg_user_set(const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
@@ -39,7 +39,7 @@ become(SegUser *user, Oid role, int sec_context)
 	GetUserIdAndSecContext(&user->save_user, &user->save_sec_context);
 	SetUserIdAndSecContext(role, user->save_sec_context | sec_context);
 	user->guc_level = NewGUCNestLevel();
-	set_for_now("search_path", SAFE_PATH);
+	seg_user_set("search_path", SAFE_PATH);
 }
 
 /* Whoever owns the tables. */
@@ -71,7 +71,7 @@ void
 seg_user_become_owner(SegUser *user, const SegPopulation *population)
 {
 	become(user, population->owner, SECURITY_RESTRICTED_OPERATION);
-	set_for_now("timezone", population->time_zone);
+	seg_user_set("timezone", population->time_zone);
 }
 
 void

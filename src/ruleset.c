@@ -202,6 +202,7 @@ build(int32 population)
 	collect_segments(r);
 	bind_all(r);
 	seg_ruleset_find_reads(r);
+	seg_ruleset_plan_candidates(r);
 	r->live = seg_live_begin(r->program);
 	/* what changed meanwhile may have been read before */
 	r->stale = messages != before;
@@ -293,7 +294,8 @@ seg_ruleset_relations(const SegRuleset *ruleset, const Bitmapset *rules)
 {
 	Bitmapset  *relations = NULL;
 
-	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
-		relations = bms_add_members(relations, ruleset->relations[i]);
+	for (int i = 0; i < list_length(ruleset->program->relations); i++)
+		if (bms_overlap(ruleset->readers[i], rules))
+			relations = bms_add_member(relations, i);
 	return relations;
 }

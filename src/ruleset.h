@@ -14,6 +14,7 @@
 
 #include "nodes/bitmapset.h"
 
+#include "anchor.h"
 #include "live.h"
 #include "program.h"
 #include "registry.h"
@@ -78,7 +79,10 @@ typedef struct SegRuleset
 	const SegProgram *program;	/* rule i is that of segments[i] */
 	Bitmapset  *all;			/* all rules of segments */
 	SegReads   *reads;			/* by object */
-	Bitmapset **relations;		/* by rule: relations of the program that it needs, the first among them */
+	Bitmapset **readers;		/* by relation of the program: the rules that need it; the first all do */
+	SegAnchors *anchors;		/* NULL: there are not so many rules */
+	Bitmapset  *anchored;		/* rules of groups */
+	Bitmapset  *loose;			/* the others */
 	SegLive    *live;
 	List	   *broken;			/* of SegBroken *: left out, since they cannot be bound any more */
 } SegRuleset;
@@ -103,5 +107,17 @@ extern uint64 seg_definitions_generation(void);
 
 /* ruleset_reads.c */
 extern void seg_ruleset_find_reads(SegRuleset *ruleset);
+
+/* ruleset_candidates.c */
+extern void seg_ruleset_plan_candidates(SegRuleset *ruleset);
+
+/* Of the rules, those that can hold for the member to whom ruleset->live has turned; a new set. */
+extern Bitmapset *seg_ruleset_candidates(const SegRuleset *ruleset, const Bitmapset *rules);
+
+/*
+ * Given the rules that read what has changed: can somebody be of another group than before?  False: of
+ * the segments in which he was, those that are not candidates now are not among the rules.
+ */
+extern bool seg_ruleset_may_regroup(const SegRuleset *ruleset, const Bitmapset *rules);
 
 #endif							/* SEG_RULESET_H */

@@ -19,11 +19,18 @@ typedef struct Walk
 	SegRuleset *ruleset;
 	const SegPopulation *population;
 	int			rule;
-	Bitmapset  *exprs;			/* seen already, in this rule */
-	Bitmapset  *relations;		/* of the program */
+	int		   *seen;			/* by expression: the last rule in which it was met */
 } Walk;
 
 static void walk_expr(Walk *w, const SegExpr *expr);
+
+static void
+reads_relation(Walk *w, int relation)
+{
+	Bitmapset **readers = &w->ruleset->readers[relation];
+
+	*readers = bms_add_member(*readers, w->rule);
+}
 
 static void
 reads_rows(Walk *w, int object)
@@ -99,7 +106,7 @@ walk_fold(Walk *w, const SegFold *fold)
 	const SegRelation *relation = list_nth(w->ruleset->program->relations, fold->relation);
 	ListCell   *lc;
 
-	w->relations = bms_add_member(w->relations, fold->relation);
+	reads_relation(w, fold->relation);
 	reads_source(w, relation->source);
 	if (fold->filter != NULL)
 		walk_expr(w, fold->filter);
@@ -120,14 +127,14 @@ static void
 walk_expr(Walk *w, const SegExpr *expr)
 {
 	check_stack_depth();
-	if (bms_is_member(expr->id, w->exprs))
+	if (w->seen[expr->id] == w->rule)
 		return;
-	w->exprs = bms_add_member(w->exprs, expr->id);
+	w->seen[expr->id] = w->rule;
 	if (expr->op == SEG_X_COLUMN)
 	{
 		const SegRelation *relation = list_nth(w->ruleset->program->relations, expr->relation);
 
-		w->relations = bms_add_member(w->relations, expr->relation);
+		reads_relation(w, expr->relation);
 		walk_column(w, relation, list_nth(relation->columns, expr->column));
 	}
 	else if (expr->op == SEG_X_AGGREGATE)
@@ -140,23 +147,25 @@ void
 seg_ruleset_find_reads(SegRuleset *r)
 {
 	const SegPopulation *p = r->population;
+	int			nexprs = list_length(r->program->exprs);
+	Walk		w = {.ruleset = r,.population = p,.seen = palloc_extended(sizeof(int) * (nexprs + 1), MCXT_ALLOC_HUGE)};
 
 	r->reads = palloc0(sizeof(SegReads) * seg_object_count(p));
-	r->relations = palloc0(sizeof(Bitmapset *) * r->program->nrules);
+	r->readers = palloc0(sizeof(Bitmapset *) * list_length(r->program->relations));
 	r->reads[0].relid = p->relid;
 	for (int i = 0; i < p->nsources; i++)
 		r->reads[seg_object_of_source(i)].relid = p->sources[i].relid;
 	for (int i = 0; i < p->nlookups; i++)
 		r->reads[seg_object_of_lookup(p, i)].relid = p->lookups[i].relid;
-	for (int i = 0; i < r->program->nrules; i++)
+	memset(w.seen, 0xff, sizeof(int) * (nexprs + 1));
+	for (w.rule = 0; w.rule < r->program->nrules; w.rule++)
 	{
-		Walk		w = {.ruleset = r,.population = p,.rule = i,.relations = bms_make_singleton(0)};
-
+		CHECK_FOR_INTERRUPTS();
+		reads_relation(&w, 0);
 		/* whoever comes or goes enters or leaves everything */
 		reads_rows(&w, 0);
 		reads_column(&w, 0, p->key);
-		walk_expr(&w, r->program->rules[i]);
-		r->relations[i] = w.relations;
-		bms_free(w.exprs);
+		walk_expr(&w, r->program->rules[w.rule]);
 	}
+	pfree(w.seen);
 }

@@ -37,12 +37,61 @@ typedef struct Finding
 
 /* A few. */
 
+static Bitmapset *
+add_rule(Bitmapset *rules, const SegRuleset *ruleset, int32 segment)
+{
+	int			rule = seg_ruleset_find(ruleset, segment);
+
+	return rule < 0 ? rules : bms_add_member(rules, rule);
+}
+
+/* The rules of whose segments he is a member as far as that is stored. */
+static Bitmapset *
+stored_rules(const SegRuleset *ruleset, int64 member)
+{
+	int32		population = ruleset->population->id;
+	SegTail		tail = {0};
+	const SegStateSet *sets;
+	Bitmapset  *rules = NULL;
+	int			n;
+
+	seg_tail_of_member(population, member, &tail);
+	for (int i = 0; i < tail.n; i++)
+		rules = add_rule(rules, ruleset, tail.entries[i].segment);
+	sets = seg_state_sets(seg_state_chunk(population, seg_chunk_of(member)), &n);
+	for (int i = 0; i < n; i++)
+		if (sets[i].members != NULL && seg_set_contains(sets[i].members, member))
+			rules = add_rule(rules, ruleset, sets[i].segment);
+	return rules;
+}
+
+/* Where there are many rules, those alone that he can come to fulfil, or to fulfil no more. */
+static Bitmapset *
+rules_in_question(const SegRuleset *ruleset, const Finding *f, bool exists)
+{
+	Bitmapset  *rules;
+	Bitmapset  *stored;
+
+	if (ruleset->anchors == NULL)
+		return f->rules;
+	rules = exists ? seg_ruleset_candidates(ruleset, f->rules) : NULL;
+	if (!exists || seg_ruleset_may_regroup(ruleset, f->rules))
+	{
+		stored = stored_rules(ruleset, f->member);
+		rules = bms_add_members(rules, bms_int_members(stored, f->rules));
+	}
+	return rules;
+}
+
 static void
 evaluate(SegRuleset *ruleset, Finding *f)
 {
+	bool		exists = seg_live_member(ruleset->live, f->member, f->now);
+
 	f->until = DT_NOEND;
 	f->holds = NULL;
-	if (!seg_live_member(ruleset->live, f->member, f->now))
+	f->rules = rules_in_question(ruleset, f, exists);
+	if (!exists)
 		return;
 	for (int i = -1; (i = bms_next_member(f->rules, i)) >= 0;)
 	{

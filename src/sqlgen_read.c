@@ -86,8 +86,8 @@ follow_lookups(ReadQuery *q, const SegColumn *column, const char *alias)
 	return alias;
 }
 
-static void
-append_column(ReadQuery *q, const SegRelation *relation, const SegColumn *column)
+static char *
+column_sql(ReadQuery *q, const SegRelation *relation, const SegColumn *column)
 {
 	const char *alias = SEG_POPULATION_ALIAS;
 	char	   *sql;
@@ -100,7 +100,24 @@ append_column(ReadQuery *q, const SegRelation *relation, const SegColumn *column
 		sql = seg_sql_qualified(follow_lookups(q, column, alias), column->name);
 	if (column->base.typid == JSONOID)
 		sql = psprintf("%s::jsonb", sql);
-	appendStringInfo(&q->columns, ", %s", seg_sql_path(column, sql));
+	return seg_sql_path(column, sql);
+}
+
+static void
+append_columns(ReadQuery *q, const SegRelation *relation)
+{
+	int			n = list_length(relation->columns);
+	bool		records = n > SEG_READ_COLUMNS;
+	ListCell   *lc;
+
+	foreach(lc, relation->columns)
+	{
+		int			i = foreach_current_index(lc);
+		bool		first = records && i % SEG_READ_COLUMNS == 0;
+		bool		last = records && (i % SEG_READ_COLUMNS == SEG_READ_COLUMNS - 1 || i == n - 1);
+
+		appendStringInfo(&q->columns, ", %s%s%s", first ? "ROW(" : "", column_sql(q, relation, lfirst(lc)), last ? ")" : "");
+	}
 }
 
 /* FROM a source and its parents, up to the reference to the member. */
@@ -207,14 +224,14 @@ append_conditions(ReadQuery *q, const SegRelation *relation, const List *conditi
 }
 
 char *
-seg_sql_read(const SegProgram *program, int relationno, bool members, SegSpan window, const List *conditions)
+seg_sql_read(const SegProgram *program, int relationno, bool members, SegSpan window,
+			 const List *conditions, const SegShare *share)
 {
 	const SegPopulation *population = program->population;
 	const SegRelation *relation = list_nth(program->relations, relationno);
 	ReadQuery	q = {.g = {.program = program,.level = 1}};
 	StringInfoData where;
 	char	   *member;
-	ListCell   *lc;
 
 	initStringInfo(&q.columns);
 	initStringInfo(&q.from);
@@ -238,14 +255,15 @@ seg_sql_read(const SegProgram *program, int relationno, bool members, SegSpan wi
 			appendStringInfo(&q.from, "JOIN segments.dictionary AS d ON d.population = %d AND d.key = %s::text COLLATE \"C\"",
 							 population->id, q.key);
 	}
-	foreach(lc, relation->columns)
-		append_column(&q, relation, lfirst(lc));
+	append_columns(&q, relation);
 	initStringInfo(&where);
 	if (members && !population->dictionary)
 		appendStringInfo(&where, " AND %s = ANY ($1)", q.key);
 	/* a row of the population without a key is for the pass to complain about */
 	else if (!members && relation->source >= 0)
 		appendStringInfo(&where, " AND %s IS NOT NULL", population->dictionary ? member : q.key);
+	if (share != NULL)
+		appendStringInfo(&where, " AND segments.in_share(%s, %d, %d)", member, share->number, share->of);
 	if (relation->source >= 0)
 		append_window(&q, relation, window, &where);
 	else

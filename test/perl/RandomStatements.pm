@@ -88,10 +88,11 @@ sub update { my $table = table(); return "UPDATE $table SET " . assignments($tab
 sub update_nothing { my $table = table(); return pick("UPDATE $table SET $columns{$table}[1] = $columns{$table}[1]", "UPDATE $table SET " . assignments($table) . ' WHERE false') }
 sub delete { my $table = table(); return "DELETE FROM $table" . some_of($table, $below{$table} && $below{$table} < 10 ? 10 : (4, 20, 20, 40)) }
 
+# Not with the rows behind it: where the transaction is aborted, psql would take them for statements.
 sub copy
 {
-	my @rows = map { join "\t", random_key() =~ s/'//gr, pick('\N', sprintf('2024-%02d-%02d', 1 + rand 12, 1 + rand 28)), pick(qw(hidden a VIP new)), pick('\N', 1, 5, 30) } 1 .. 1 + rand 20;
-	return "COPY events FROM stdin;\n" . join("\n", @rows, "\\.\n");
+	my @rows = map { join ',', random_key() =~ s/'//gr, pick('', sprintf('2024-%02d-%02d', 1 + rand 12, 1 + rand 28)), pick(qw(hidden a VIP new)), pick('', 1, 5, 30) } 1 .. 1 + rand 20;
+	return "\\copy events FROM PROGRAM 'printf \"" . join('', map { "$_\\n" } @rows) . "\"' CSV\n";
 }
 
 sub merge

@@ -34,7 +34,7 @@ my @populations = (
 	{ name => 'berlin', key => 'integer', zone => 'Europe/Berlin', begin => '2024-02-10 22:30+00', wild => 1 },
 	{ name => 'newyork', key => 'uuid', zone => 'America/New_York', begin => '2024-10-20 12:00+00', wild => 1 },
 	{ name => 'lordhowe', key => 'text', zone => 'Australia/Lord_Howe', begin => '2024-03-28 01:00+00', wild => 1 },
-	{ name => 'apia', key => 'bigint', zone => 'Pacific/Apia', begin => '2011-12-10 00:00+00' });
+	{ name => 'apia', key => 'bigint', zone => 'Pacific/Apia', begin => '2011-12-10 00:00+00', parallel => 1 });
 
 # The clock in every rule that the random ones may miss.
 my @clocked = (
@@ -214,6 +214,7 @@ sub run
 	my $refused = 0;
 	my $script = "SET client_min_messages = warning;\n\\set VERBOSITY verbose\n\\set population $population->{name}\n" .
 	  "SET segments.now = '$population->{begin}';\nSELECT setseed(" . ($seed % 1000) / 1000 . ");\n";
+	$script .= "SET max_parallel_workers_per_gather = 1;\nSET min_parallel_table_scan_size = 0;\nSET segments.group_rules = 1;\n" if $population->{parallel};
 
 	$script .= tables_script(%$population, people => 60, as_of => 'public.present()', maintenance => 'immediate') . constraints_script();
 	$script .= definitions() . "\\echo \@ 0\nSELECT 'PROBLEM ' || c FROM public.compare(:'population') c;\n";

@@ -3,7 +3,8 @@
 # segments.sql() writes, a document with everything about a member, and the member's row
 # where that is enough, have to agree on who fulfils a rule, and so have the indexes of
 # documents and of rules. One pass for all rules has to
-# come to the same members. not (rule) has to be the exact complement, and what is
+# come to the same members. Some populations are evaluated by parallel workers and
+# their rules group by group, or in small batches, or with JIT. not (rule) has to be the exact complement, and what is
 # printed the same rule again.
 #
 # SEGMENTS_SEED       the seed; a failure prints it
@@ -28,13 +29,14 @@ my $database = 'segments_oracle';
 
 # Moments of evaluation: in the hour that daylight saving repeats or skips, which may
 # be at midnight, on the last days of months, and now, when documents are evaluated.
+my @parallel = ('max_parallel_workers_per_gather = 2', 'min_parallel_table_scan_size = 0', 'segments.group_rules = 1');
 my @populations = (
 	{ name => 'berlin', key => 'integer', zone => 'Europe/Berlin', as_of => "timestamptz '2024-03-31 01:15:00+00'", wild => 1, people => 500 },
-	{ name => 'newyork', key => 'uuid', zone => 'America/New_York', as_of => "timestamptz '2024-11-03 06:30:00+00'", wild => 1 },
-	{ name => 'kolkata', key => 'text', zone => 'Asia/Kolkata', as_of => "timestamptz '2023-02-28 18:29:59.999999+00'", wild => 1 },
-	{ name => 'auckland', key => 'bigint', zone => 'Pacific/Auckland', as_of => "timestamptz '2024-02-28 12:30:00+00'", wild => 1 },
-	{ name => 'saopaulo', key => 'bigint', zone => 'America/Sao_Paulo', as_of => "timestamptz '2018-11-04 03:30:00+00'", wild => 1 },
-	{ name => 'havana', key => 'integer', zone => 'America/Havana', as_of => "timestamptz '2024-11-03 04:30:00+00'", wild => 1 },
+	{ name => 'newyork', key => 'uuid', zone => 'America/New_York', as_of => "timestamptz '2024-11-03 06:30:00+00'", wild => 1, set => ['segments.batch_rows = 1'] },
+	{ name => 'kolkata', key => 'text', zone => 'Asia/Kolkata', as_of => "timestamptz '2023-02-28 18:29:59.999999+00'", wild => 1, set => \@parallel },
+	{ name => 'auckland', key => 'bigint', zone => 'Pacific/Auckland', as_of => "timestamptz '2024-02-28 12:30:00+00'", wild => 1, set => \@parallel },
+	{ name => 'saopaulo', key => 'bigint', zone => 'America/Sao_Paulo', as_of => "timestamptz '2018-11-04 03:30:00+00'", wild => 1, set => ['segments.batch_rows = 7'] },
+	{ name => 'havana', key => 'integer', zone => 'America/Havana', as_of => "timestamptz '2024-11-03 04:30:00+00'", wild => 1, set => ['jit = on', 'jit_above_cost = 0'] },
 	{ name => 'utc', key => 'bigint', zone => 'UTC', as_of => 'now()', documents => 1 },
 	{ name => 'sydney', key => 'integer', zone => 'Australia/Sydney', as_of => 'now()', documents => 1 });
 
@@ -262,6 +264,7 @@ sub compare_population
 	$script .= "SET search_path = $population->{name}, public;\n";
 	$script .= "SET TimeZone = 'UTC';\n$documents" if $population->{documents};
 	$script .= "SET TimeZone = '$population->{zone}';\n";
+	$script .= "SET $_;\n" foreach @{ $population->{set} // [] };
 	# one transaction: now() is the same for all
 	$script .= "BEGIN;\n";
 	$script .= "CALL public.compare('$population->{name}', $population->{as_of});\n";
