@@ -439,7 +439,10 @@ compile_elements(SegRuleSet *set, const SegNode *node, Exits exits)
 		SegCodeTest test;
 
 		CHECK_FOR_INTERRUPTS();
-		(void) (node->kind == SEG_NODE_IN ? test_equal : test_has) (set, name, seg_node_child(node, i), &test);
+		if (node->kind == SEG_NODE_IN)
+			(void) test_equal(set, name, seg_node_child(node, i), &test);
+		else
+			(void) test_has(set, name, seg_node_child(node, i), &test);
 		add_step(set, test, exits_of_operand(exits, node->kind == SEG_NODE_HAS_ALL, i == node->nchild - 1));
 		land_here(set, first, exits.next);
 	}

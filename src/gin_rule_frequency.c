@@ -182,6 +182,14 @@ sort_counts(const SegKeyCounts *counts, KeyCount **sorted)
 	return Min(n, MAX_COMMON);
 }
 
+static void
+set_number(SegFrequencies *f, int n)
+{
+	uint16		number = (uint16) n;
+
+	memcpy(f->n, &number, sizeof(number));
+}
+
 SegFrequencies *
 seg_key_counts_write(const SegKeyCounts *counts)
 {
@@ -200,7 +208,7 @@ seg_key_counts_write(const SegKeyCounts *counts)
 	pfree(sorted);
 	qsort(f->common, n, sizeof(SegFrequency), compare_frequencies);
 	n = (int) qunique(f->common, n, sizeof(SegFrequency), compare_hashes);
-	memcpy(f->n, &(uint16) {(uint16) n}, sizeof(f->n));
+	set_number(f, n);
 	return f;
 }
 
@@ -261,7 +269,7 @@ read_text(const char *text)
 
 	if (size < TEXT_SIZE(0) || (size - TEXT_SIZE(0)) % (int) sizeof(SegFrequency) != 0)
 		return NULL;
-	memcpy(f->n, &(uint16) {(size - TEXT_SIZE(0)) / sizeof(SegFrequency)}, sizeof(f->n));
+	set_number(f, (size - TEXT_SIZE(0)) / (int) sizeof(SegFrequency));
 	return f;
 }
 
