@@ -236,7 +236,7 @@ seg_frequencies_copy(const SegFrequencies *f)
 double
 seg_frequency_of(const SegFrequencies *f, int64 key)
 {
-	SegFrequency wanted;
+	SegFrequency wanted = {0};
 	const SegFrequency *found;
 
 	hash_of(key, wanted.hash);
