@@ -83,3 +83,13 @@ CREATE OPERATOR CLASS segments.segment_rule_ops DEFAULT FOR TYPE segments.segmen
 	STORAGE pg_catalog.int8;
 COMMENT ON OPERATOR CLASS segments.segment_rule_ops USING gin IS 'rules, to be found by a document: rule @> document';
 COMMENT ON OPERATOR FAMILY segments.segment_rule_ops USING gin IS 'rules, to be found by a document: rule @> document';
+
+CREATE FUNCTION segments.watch_index() RETURNS event_trigger
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION segments.watch_index() IS 'refuses frequencies that are too long for the parameter of an index';
+
+CREATE EVENT TRIGGER segments_index ON ddl_command_start
+	WHEN TAG IN ('CREATE INDEX')
+	EXECUTE FUNCTION segments.watch_index();
+COMMENT ON EVENT TRIGGER segments_index IS 'frequencies that are too long for the parameter of an index are refused';

@@ -69,6 +69,8 @@ typedef struct Classifier
 	SegKeyCounts *counts;		/* while they are learned */
 	int			learned;		/* from so many documents */
 	const JsonbContainer *document; /* of this call */
+	uint32		nfound;
+	uint32	   *found;			/* the rules that hold, in this call */
 } Classifier;
 
 /* How many documents tell what keys they have. */
@@ -143,6 +145,7 @@ build(int32 population, const SegFrequencies *f)
 	else
 		c->counts = seg_key_counts_begin();
 	collect_entries(c, segments);
+	c->found = palloc_extended(sizeof(uint32) * (Size) Max(c->nentries, 1), MCXT_ALLOC_HUGE);
 	compile_entries(c);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(aside);
@@ -268,23 +271,34 @@ bound_holds(void *arg, uint32 rule)
 	return seg_eval_rule(entry->eval, 0);
 }
 
-typedef struct Answer
-{
-	const Classifier *classifier;
-	ReturnSetInfo *result;
-} Answer;
+/* Names are anywhere in memory and are asked for ahead. */
+#define FETCH_AHEAD		8
 
 static void
-put_name(void *arg, uint32 rule)
+add_found(void *arg, uint32 rule)
 {
-	const Answer *answer = arg;
-	const Entry *entry = &answer->classifier->entries[rule];
-	Datum		value = PointerGetDatum(entry->name);
+	Classifier *c = arg;
+
+	seg_prefetch(&c->entries[rule]);
+	c->found[c->nfound++] = rule;
+}
+
+static void
+put_names(const Classifier *c, ReturnSetInfo *result)
+{
+	TimestampTz now = seg_now();
 	bool		isnull = false;
 
-	if (entry->valid_until <= seg_now())
-		return;
-	tuplestore_putvalues(answer->result->setResult, answer->result->setDesc, &value, &isnull);
+	for (uint32 i = 0; i < c->nfound; i++)
+	{
+		const Entry *entry = &c->entries[c->found[i]];
+		Datum		value = PointerGetDatum(entry->name);
+
+		if (i + FETCH_AHEAD < c->nfound)
+			seg_prefetch(c->entries[c->found[i + FETCH_AHEAD]].name);
+		if (entry->valid_until > now)
+			tuplestore_putvalues(result->setResult, result->setDesc, &value, &isnull);
+	}
 }
 
 static Classifier *
@@ -325,6 +339,8 @@ matching_segments(PG_FUNCTION_ARGS)
 	c->document = &document->root;
 	seg_direct_set_clock(c->direct, GetCurrentTransactionStartTimestamp(), c->zone);
 	seg_rules_document(c->rules, c->document);
-	seg_rules_find(c->rules, put_name, &(Answer) {c, result});
+	c->nfound = 0;
+	seg_rules_find(c->rules, add_found, c);
+	put_names(c, result);
 	return (Datum) 0;
 }

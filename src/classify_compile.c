@@ -439,7 +439,10 @@ compile_elements(SegRuleSet *set, const SegNode *node, Exits exits)
 		SegCodeTest test;
 
 		CHECK_FOR_INTERRUPTS();
-		(void) (node->kind == SEG_NODE_IN ? test_equal : test_has) (set, name, seg_node_child(node, i), &test);
+		if (node->kind == SEG_NODE_IN)
+			(void) test_equal(set, name, seg_node_child(node, i), &test);
+		else
+			(void) test_has(set, name, seg_node_child(node, i), &test);
 		add_step(set, test, exits_of_operand(exits, node->kind == SEG_NODE_HAS_ALL, i == node->nchild - 1));
 		land_here(set, first, exits.next);
 	}
@@ -607,13 +610,20 @@ seg_rules_add(SegRuleSet *set, const SegRule *rule, const SegFrequencies *f)
 typedef struct NumberedNumber
 {
 	Numeric		number;
+	double		size;			/* as near as doubles come */
 	uint32		i;
 } NumberedNumber;
 
+/* Doubles keep the order of what they stand for. */
 static int
 compare_numbers(const void *a, const void *b)
 {
-	return seg_numeric_compare(((const NumberedNumber *) a)->number, ((const NumberedNumber *) b)->number);
+	const NumberedNumber *x = a;
+	const NumberedNumber *y = b;
+
+	if (x->size != y->size)
+		return x->size < y->size ? -1 : 1;
+	return seg_numeric_compare(x->number, y->number);
 }
 
 static void
@@ -624,7 +634,7 @@ sort_numbers(SegNumberSlot *slot)
 	Numeric    *numbers = slot->numbers.elements;
 
 	for (uint32 i = 0; i < n; i++)
-		sorted[i] = (NumberedNumber) {numbers[i], i};
+		sorted[i] = (NumberedNumber) {numbers[i], seg_numeric_double(numbers[i]), i};
 	qsort(sorted, n, sizeof(NumberedNumber), compare_numbers);
 	slot->sizes = palloc_extended(sizeof(double) * (Size) n, MCXT_ALLOC_HUGE);
 	slot->ranks = palloc_extended(sizeof(uint32) * (Size) n, MCXT_ALLOC_HUGE);
@@ -634,7 +644,7 @@ sort_numbers(SegNumberSlot *slot)
 		if (i == 0 || compare_numbers(&sorted[i - 1], &sorted[i]) != 0)
 		{
 			numbers[slot->n] = sorted[i].number;
-			slot->sizes[slot->n++] = seg_numeric_double(sorted[i].number);
+			slot->sizes[slot->n++] = sorted[i].size;
 		}
 		slot->ranks[sorted[i].i] = slot->n - 1;
 	}

@@ -160,7 +160,7 @@ find_out(SegRuleSet *set, uint32 number)
 		if (!set->remembered)
 			seg_direct_document(set->direct, set->document, true);
 		set->remembered = true;
-		holds = seg_direct_node_holds(set->direct, slot->leaf);
+		holds = seg_direct_holds(set->direct, slot->leaf);
 	}
 	caller = MemoryContextSwitchTo(set->context);
 	set_code(set, number, holds ? 1 : 0);
@@ -197,9 +197,40 @@ seg_rules_hold(SegRuleSet *set, uint32 rule)
 	return steps_hold(set, seg_array_at(&set->rules, SegCompiled, rule)->first);
 }
 
+/*
+ * Rules that a look-up found.  Their steps are anywhere in memory, and what they cost is
+ * that they are waited for: so they are asked for when a rule is found, and the rule is
+ * tried when some more have been.
+ */
+#define MAX_WAITING		32
+
+typedef struct Waiting
+{
+	int			n;
+	const SegPosting *postings[MAX_WAITING];
+} Waiting;
+
+static void
+try_waiting(SegRuleSet *set, Waiting *waiting, void (*take) (void *arg, uint32 rule), void *arg)
+{
+	for (int i = 0; i < waiting->n; i++)
+	{
+		const SegPosting *posting = waiting->postings[i];
+
+		if (set->seen[posting->rule] == set->look_up)
+			continue;
+		set->seen[posting->rule] = set->look_up;
+		if (steps_hold(set, posting->first))
+			take(arg, posting->rule);
+	}
+	waiting->n = 0;
+}
+
 void
 seg_rules_find(SegRuleSet *set, void (*take) (void *arg, uint32 rule), void *arg)
 {
+	Waiting		waiting = {0};
+
 	/* a number that comes again is 2^32 look-ups old */
 	if (++set->look_up == 0)
 	{
@@ -214,12 +245,15 @@ seg_rules_find(SegRuleSet *set, void (*take) (void *arg, uint32 rule), void *arg
 		CHECK_FOR_INTERRUPTS();
 		for (const SegPosting *end = posting + entry->count; posting < end; posting++)
 		{
-			if (!is_met(set, &posting->tests[0]) || !is_met(set, &posting->tests[1]) ||
-				set->seen[posting->rule] == set->look_up)
+			if (!is_met(set, &posting->tests[0]) || !is_met(set, &posting->tests[1]))
 				continue;
-			set->seen[posting->rule] = set->look_up;
-			if (steps_hold(set, posting->first))
-				take(arg, posting->rule);
+			seg_prefetch(&set->seen[posting->rule]);
+			seg_prefetch(seg_array_at(&set->steps, SegStep, posting->first));
+			seg_prefetch(seg_array_at(&set->steps, SegStep, posting->first + 4));
+			waiting.postings[waiting.n++] = posting;
+			if (waiting.n == MAX_WAITING)
+				try_waiting(set, &waiting, take, arg);
 		}
 	}
+	try_waiting(set, &waiting, take, arg);
 }

@@ -86,4 +86,11 @@ BufFileReadMaybeEOF(BufFile *file, void *ptr, size_t size, bool eofOK)
 #define pg_noreturn		pg_attribute_noreturn()
 #endif
 
+/* Brings memory into the processor's cache; the address need not be a good one. */
+#ifdef __GNUC__
+#define seg_prefetch(address)	__builtin_prefetch(address)
+#else
+#define seg_prefetch(address)	((void) (address))
+#endif
+
 #endif							/* SEG_COMPAT_H */

@@ -6,9 +6,10 @@
  *
  * Either side may be the same in many calls: one rule meets the documents of a table, or
  * one document the rules of a table.  A call site tells which by comparing with the call
- * before, and keeps what can be kept for the side that stays.  Simple rules are evaluated
- * as they are (eval_doc_direct.c).  Others are bound; the bound program is kept as long
- * as the same rule comes again.  The moment is that of the transaction, the time zone
+ * before, and keeps what can be kept for the side that stays.  A simple rule that meets many
+ * documents is compiled (eval_doc_compile.c), of many rules each is evaluated as it is
+ * (eval_doc_direct.c).  Others are bound; the bound program is kept as long as the same
+ * rule comes again.  The moment is that of the transaction, the time zone
  * the session's.
  *
  * In a document a source is an array of objects under its name, an object's moment is
@@ -22,6 +23,7 @@
 #include "access/xact.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "nodes/primnodes.h"
 #include "pgtime.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -30,6 +32,7 @@
 #include "utils/typcache.h"
 
 #include "eval_doc.h"
+#include "eval_doc_compile.h"
 #include "eval_doc_direct.h"
 #include "json.h"
 #include "program.h"
@@ -54,11 +57,13 @@ typedef struct DocumentCache
 	KeptDatum	last_rule;
 	KeptDatum	last_document;
 	SegDirect  *direct;
+	bool		constant_rule;	/* the rule is always the same */
 	MemoryContext rule_context; /* of the two below */
-	SegRule    *plain_rule;		/* the last rule where it came twice, and */
-	uint32	   *hints;
+	SegRule    *plain_rule;		/* the last rule where it came twice, or NULL, and */
+	SegDocumentRule *compiled;	/* NULL: it is not simple */
 	MemoryContext document_context;
 	Jsonb	   *plain_document; /* the last document where it came twice, or NULL */
+	uintptr_t	value_at;		/* where the last value lay of the side that changes */
 
 	MemoryContext context;		/* of everything below, emptied when rule or row type change */
 	SegRule    *rule;
@@ -321,15 +326,39 @@ keep(DocumentCache *cache, KeptDatum *kept, Datum datum)
 	memcpy(kept->bytes, bytes, kept->size);
 }
 
+/* Is the argument one constant for as long as the call site lasts? */
+static bool
+is_constant(FunctionCallInfo fcinfo, int argument)
+{
+	Node	   *call = fcinfo->flinfo->fn_expr;
+	List	   *args = NIL;
+
+	if (call != NULL && IsA(call, OpExpr))
+		args = ((OpExpr *) call)->args;
+	else if (call != NULL && IsA(call, FuncExpr))
+		args = ((FuncExpr *) call)->args;
+	return argument < list_length(args) && IsA(list_nth(args, argument), Const);
+}
+
 static void
-begin_direct(DocumentCache *cache)
+begin_direct(DocumentCache *cache, FunctionCallInfo fcinfo, int rule_argument)
 {
 	MemoryContext caller = MemoryContextSwitchTo(cache->site);
 
-	cache->direct = seg_direct_begin();
+	cache->constant_rule = is_constant(fcinfo, rule_argument);
 	cache->rule_context = AllocSetContextCreate(cache->site, "segments plain rule", ALLOCSET_SMALL_SIZES);
 	cache->document_context = AllocSetContextCreate(cache->site, "segments plain document", ALLOCSET_SMALL_SIZES);
+	cache->direct = seg_direct_begin();
 	MemoryContextSwitchTo(caller);
+}
+
+static void
+forget(DocumentCache *cache)
+{
+	cache->plain_rule = NULL;
+	cache->plain_document = NULL;
+	MemoryContextReset(cache->rule_context);
+	MemoryContextReset(cache->document_context);
 }
 
 static void
@@ -338,7 +367,9 @@ keep_rule(DocumentCache *cache)
 	MemoryContext caller = MemoryContextSwitchTo(cache->rule_context);
 
 	cache->plain_rule = (SegRule *) PG_DETOAST_DATUM_COPY(PointerGetDatum(cache->last_rule.bytes));
-	cache->hints = palloc0(VARSIZE(cache->plain_rule) + sizeof(uint32));
+	cache->compiled = NULL;
+	if (cache->plain_rule->flags & SEG_RULE_SIMPLE)
+		cache->compiled = seg_document_rule(cache->plain_rule, seg_direct_leaves(cache->direct));
 	MemoryContextSwitchTo(caller);
 }
 
@@ -360,65 +391,94 @@ holds_bound(DocumentCache *cache, const SegRule *rule, Jsonb *document)
 	return holds(cache, &document->root);
 }
 
+/*
+ * What costs most about the side that changes is that it is not in the processor's cache.
+ * Rows of a page lie from its end to its beginning.  So where a value lies just below the one
+ * before, a scan is on its way there, and what is two below is asked for already.
+ */
+#define FETCH_AHEAD		1024
+#define CACHE_LINE		64
+
+static inline void
+fetch_ahead(DocumentCache *cache, const void *value)
+{
+	uintptr_t	here = (uintptr_t) value;
+	Size		size = Min(VARSIZE(value), FETCH_AHEAD);
+
+	if (cache->value_at - here < 2 * FETCH_AHEAD)
+		for (uintptr_t at = here - 2 * size; at < here - size; at += CACHE_LINE)
+			seg_prefetch((const void *) at);
+	cache->value_at = here;
+}
+
+/* Both sides are others than in the call before, or it is the first. */
 static bool
-matches_document(FunctionCallInfo fcinfo, Datum rule_datum, Datum document_datum)
+holds_once(DocumentCache *cache, const SegRule *rule, Jsonb *document)
+{
+	if ((rule->flags & SEG_RULE_SIMPLE) == 0)
+		return holds_bound(cache, rule, document);
+	return seg_direct_holds(cache->direct, seg_rule_root(rule));
+}
+
+static bool
+rule_holds_again(DocumentCache *cache, Jsonb *document)
+{
+	if (cache->compiled == NULL)
+		return holds_bound(cache, cache->plain_rule, document);
+	fetch_ahead(cache, document);
+	return seg_document_rule_holds(cache->compiled, &document->root);
+}
+
+static bool
+matches_document(FunctionCallInfo fcinfo, int rule_argument)
 {
 	DocumentCache *cache = cache_of(fcinfo);
+	Datum		rule_datum = PG_GETARG_DATUM(rule_argument);
+	Datum		document_datum = PG_GETARG_DATUM(1 - rule_argument);
 	SegRule    *rule;
 	Jsonb	   *document;
-	uint32	   *hints = NULL;
 
 	if (cache->direct == NULL)
-		begin_direct(cache);
+		begin_direct(cache, fcinfo, rule_argument);
 	seg_direct_set_clock(cache->direct, GetCurrentTransactionStartTimestamp(), session_timezone);
 
+	if (cache->plain_rule != NULL && (cache->constant_rule || is_same(&cache->last_rule, rule_datum)))
+		return rule_holds_again(cache, DatumGetJsonbP(document_datum));
 	if (is_same(&cache->last_document, document_datum))
 	{
 		if (cache->plain_document == NULL)
 			keep_document(cache);
-		document = cache->plain_document;
 		rule = DatumGetSegRuleP(rule_datum);
+		fetch_ahead(cache, rule);
+		return holds_once(cache, rule, cache->plain_document);
 	}
-	else
-	{
-		bool		same_rule = is_same(&cache->last_rule, rule_datum);
 
-		/* from here on an error leaves nothing that would be taken for the current call's */
-		cache->plain_document = NULL;
-		MemoryContextReset(cache->document_context);
-		document = DatumGetJsonbP(document_datum);
-		seg_direct_document(cache->direct, &document->root, false);
-		if (!same_rule)
-		{
-			cache->plain_rule = NULL;
-			MemoryContextReset(cache->rule_context);
-			keep(cache, &cache->last_rule, rule_datum);
-			keep(cache, &cache->last_document, document_datum);
-			rule = DatumGetSegRuleP(rule_datum);
-			}
-		else
-		{
-			if (cache->plain_rule == NULL)
-				keep_rule(cache);
-			rule = cache->plain_rule;
-			hints = cache->hints;
-		}
+	/* from here on an error leaves nothing that would be taken for the current call's */
+	forget(cache);
+	if (cache->constant_rule || is_same(&cache->last_rule, rule_datum))
+	{
+		keep(cache, &cache->last_rule, rule_datum);
+		keep_rule(cache);
+		return rule_holds_again(cache, DatumGetJsonbP(document_datum));
 	}
-	if ((rule->flags & SEG_RULE_SIMPLE) == 0)
-		return holds_bound(cache, rule, document);
-	return seg_direct_holds(cache->direct, rule, hints);
+	keep(cache, &cache->last_rule, rule_datum);
+	keep(cache, &cache->last_document, document_datum);
+	rule = DatumGetSegRuleP(rule_datum);
+	document = DatumGetJsonbP(document_datum);
+	seg_direct_document(cache->direct, &document->root, false);
+	return holds_once(cache, rule, document);
 }
 
 Datum
 segment_rule_matches_document(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(matches_document(fcinfo, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)));
+	PG_RETURN_BOOL(matches_document(fcinfo, 0));
 }
 
 Datum
 document_matches_segment_rule(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_BOOL(matches_document(fcinfo, PG_GETARG_DATUM(1), PG_GETARG_DATUM(0)));
+	PG_RETURN_BOOL(matches_document(fcinfo, 1));
 }
 
 Datum

@@ -11,6 +11,7 @@
 
 #include "utils/jsonb.h"
 
+#include "eval_doc_leaf.h"
 #include "rule.h"
 
 typedef struct SegDirect SegDirect;
@@ -21,19 +22,16 @@ extern SegDirect *seg_direct_begin(void);
 /* Before every evaluation: what NOW means, and whose calendar counts. */
 extern void seg_direct_set_clock(SegDirect *d, TimestampTz now, pg_tz *zone);
 
+/* What it reads leaves with, for others that ask under the same clock. */
+extern SegLeaves *seg_direct_leaves(SegDirect *d);
+
 /*
  * Which document is asked about.  remember: it will be asked about again, so its keys are
  * put in a table; it must then stay where it is.
  */
 extern void seg_direct_document(SegDirect *d, const JsonbContainer *document, bool remember);
 
-/*
- * Does a simple rule hold for the document?  hints: NULL, or for a rule
- * that comes again zeroed memory, an element for every four bytes of it.
- */
-extern bool seg_direct_holds(SegDirect *d, const SegRule *rule, uint32 *hints);
-
-/* Does a condition in a simple rule hold? */
-extern bool seg_direct_node_holds(SegDirect *d, const SegNode *node);
+/* Does a simple rule, or a condition in one, hold for it? */
+extern bool seg_direct_holds(SegDirect *d, const SegNode *node);
 
 #endif							/* SEG_EVAL_DOC_DIRECT_H */

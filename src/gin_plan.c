@@ -7,18 +7,22 @@
  * matches() is not written as the operator.
  *
  * How many rows fulfil it: the condition is tried on the rules or documents that ANALYZE
- * has sampled.  Where there are none, a known rule's own shape tells roughly how many
+ * has sampled, once for each condition.  Where there are none, a known rule's own shape tells roughly how many
  * documents fulfil it, and of unknown rules one in two hundred holds.
  *
  * Copyright (c) 2026, the segments authors
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/stratnum.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/pathnodes.h"
@@ -125,10 +129,72 @@ guess(List *args)
 	return need == NULL ? SEG_MASS_PRESENT : need->mass;
 }
 
+/* What comes with a condition that the same backend has planned with, under the same statistics. */
+typedef struct Estimate
+{
+	uint64		key;			/* 0: none */
+	double		selectivity;
+} Estimate;
+
+/* Whose estimate it is, but for the rule; without padding, since it is hashed. */
+typedef struct EstimateSite
+{
+	Oid			operator;
+	Oid			role;
+	TransactionId xmin;			/* of the row of pg_statistic, and where it is */
+	ItemPointerData row;
+	uint16		on_left;
+	int32		hour;			/* rules may speak of NOW */
+} EstimateSite;
+
+#define ESTIMATES	256			/* a power of two */
+
+static Estimate estimates[ESTIMATES];
+
+/*
+ * Which column's statistics, of when and for whom, and which condition, as a hash: another one
+ * with the same would get a wrong estimate.  0: nothing is remembered.
+ */
+static uint64
+key_of_estimate(PlannerInfo *root, Oid operator, List *args, int varRelid)
+{
+	VariableStatData variable;
+	Node	   *other;
+	bool		on_left;
+	uint64		key = 0;
+
+	if (!get_restriction_variable(root, args, varRelid, &variable, &other, &on_left))
+		return 0;
+	if (HeapTupleIsValid(variable.statsTuple) && IsA(other, Const) && !((Const *) other)->constisnull)
+	{
+		struct varlena *value = (struct varlena *) DatumGetPointer(((Const *) other)->constvalue);
+		EstimateSite site = {operator, GetUserId(), HeapTupleHeaderGetRawXmin(variable.statsTuple->t_data),
+			variable.statsTuple->t_self, on_left, GetCurrentTransactionStartTimestamp() / USECS_PER_HOUR};
+
+		if (!VARATT_IS_EXTERNAL(value))
+			key = hash_bytes_extended((const unsigned char *) value, VARSIZE_ANY(value),
+									  hash_bytes_extended((const unsigned char *) &site, sizeof(site), 0));
+	}
+	ReleaseVariableStats(variable);
+	return key;
+}
+
+/*
+ * The sample is large, and to unpack it takes longer than many a look-up: so the answers are
+ * remembered.
+ */
 static double
 selectivity_of(PlannerInfo *root, Oid operator, Oid collation, List *args, int varRelid)
 {
-	return generic_restriction_selectivity(root, operator, collation, args, varRelid, guess(args));
+	uint64		key = key_of_estimate(root, operator, args, varRelid);
+	Estimate   *estimate = &estimates[key & (ESTIMATES - 1)];
+	double		selectivity;
+
+	if (key != 0 && estimate->key == key)
+		return estimate->selectivity;
+	selectivity = generic_restriction_selectivity(root, operator, collation, args, varRelid, guess(args));
+	*estimate = (Estimate) {key, selectivity};
+	return selectivity;
 }
 
 Datum

@@ -7,6 +7,7 @@
  *		gin_rule_anchor.c	the keys of a rule
  *		gin_rule_token.c	the keys that a document looks under
  *		gin_rule_frequency.c	how often documents have a key
+ *		gin_rule_watch.c	such counts that no index can hold
  *
  * A key is a hash of a path in the document, a kind and a value of that kind.  Two keys
  * that collide only make a look-up find a rule that it need not have found.  They are
@@ -99,6 +100,8 @@ extern SegFrequencies *seg_key_counts_write(const SegKeyCounts *counts);
 extern double seg_frequency_of(const SegFrequencies *f, int64 key);
 extern SegFrequencies *seg_frequencies_copy(const SegFrequencies *f);
 extern SegFrequencies *seg_frequencies_from_text(const char *text);
+extern bool seg_frequencies_too_long(const char *text);
+pg_noreturn extern void seg_frequencies_refuse(const char *text);
 
 /* Those that the index has which a support function is called for; NULL: none. */
 extern const SegFrequencies *seg_frequencies_of_index(FunctionCallInfo fcinfo);

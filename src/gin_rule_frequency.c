@@ -39,12 +39,16 @@
 
 /*
  * A row of pg_attribute holds the text.  It must stay below the size from which rows are
- * compressed: PostgreSQL does not expect that of rows that it inserts there.
+ * compressed: PostgreSQL does not expect that of rows that it inserts there.  What a user
+ * gives that is longer is refused before it comes there (gin_rule_watch.c).
  */
 #define MAX_COMMON		420
 
 /* The bytes that are written down of n common keys. */
 #define TEXT_SIZE(n)	(1 + (n) * (int) sizeof(SegFrequency))
+
+/* The characters that they become, in base64. */
+#define MAX_TEXT		((TEXT_SIZE(MAX_COMMON) + 2) / 3 * 4)
 
 /* While counting: the rarest keys are forgotten when there are more. */
 #define MAX_COUNTED		131072
@@ -178,6 +182,14 @@ sort_counts(const SegKeyCounts *counts, KeyCount **sorted)
 	return Min(n, MAX_COMMON);
 }
 
+static void
+set_number(SegFrequencies *f, int n)
+{
+	uint16		number = (uint16) n;
+
+	memcpy(f->n, &number, sizeof(number));
+}
+
 SegFrequencies *
 seg_key_counts_write(const SegKeyCounts *counts)
 {
@@ -196,7 +208,7 @@ seg_key_counts_write(const SegKeyCounts *counts)
 	pfree(sorted);
 	qsort(f->common, n, sizeof(SegFrequency), compare_frequencies);
 	n = (int) qunique(f->common, n, sizeof(SegFrequency), compare_hashes);
-	memcpy(f->n, &(uint16) {(uint16) n}, sizeof(f->n));
+	set_number(f, n);
 	return f;
 }
 
@@ -224,7 +236,7 @@ seg_frequencies_copy(const SegFrequencies *f)
 double
 seg_frequency_of(const SegFrequencies *f, int64 key)
 {
-	SegFrequency wanted;
+	SegFrequency wanted = {0};
 	const SegFrequency *found;
 
 	hash_of(key, wanted.hash);
@@ -252,13 +264,33 @@ static SegFrequencies *
 read_text(const char *text)
 {
 	SegFrequencies *f = palloc0(sizeof(SegFrequencies) + sizeof(SegFrequency) * MAX_COMMON);
-	int			size = (int) strlen(text) > pg_b64_enc_len(TEXT_SIZE(MAX_COMMON)) ? -1 :
+	int			size = seg_frequencies_too_long(text) ? -1 :
 		pg_b64_decode(text, strlen(text), (void *) &f->rareness, TEXT_SIZE(MAX_COMMON));
 
 	if (size < TEXT_SIZE(0) || (size - TEXT_SIZE(0)) % (int) sizeof(SegFrequency) != 0)
 		return NULL;
-	memcpy(f->n, &(uint16) {(size - TEXT_SIZE(0)) / sizeof(SegFrequency)}, sizeof(f->n));
+	set_number(f, (size - TEXT_SIZE(0)) / (int) sizeof(SegFrequency));
 	return f;
+}
+
+void
+seg_frequencies_refuse(const char *text)
+{
+	Size		len = strlen(text);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("invalid frequencies of keys"),
+			 len > MAX_TEXT ?
+			 errdetail("A text of %zu characters was given; frequencies have no more than %d.", len, (int) MAX_TEXT) :
+			 errdetail("They are base64 of a rareness and of hashes with theirs."),
+			 errhint("They are what segments.frequencies(document) returns for a sample of documents.")));
+}
+
+bool
+seg_frequencies_too_long(const char *text)
+{
+	return strlen(text) > MAX_TEXT;
 }
 
 SegFrequencies *
@@ -267,10 +299,7 @@ seg_frequencies_from_text(const char *text)
 	SegFrequencies *f = read_text(text);
 
 	if (f == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("invalid frequencies of keys"),
-				 errhint("They are what segments.frequencies(document) returns for a sample of documents.")));
+		seg_frequencies_refuse(text);
 	return f;
 }
 

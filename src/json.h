@@ -85,10 +85,53 @@ seg_json_next(SegJsonWalk *walk, JsonbValue *out)
 	return true;
 }
 
+/* Keys and texts are mostly short: what a call of memcmp() costs is more than what it does. */
+static inline bool
+seg_same_bytes(const char *a, const char *b, uint32 len)
+{
+	uint32		x[2];
+	uint32		y[2];
+
+	if (len > 8)
+		return memcmp(a, b, len) == 0;
+	if (len < 4)
+	{
+		for (uint32 i = 0; i < len; i++)
+			if (a[i] != b[i])
+				return false;
+		return true;
+	}
+	memcpy(&x[0], a, 4);
+	memcpy(&y[0], b, 4);
+	memcpy(&x[1], a + len - 4, 4);
+	memcpy(&y[1], b + len - 4, 4);
+	return x[0] == y[0] && x[1] == y[1];
+}
+
 /*
  * The value under a key; false if container is no object or lacks it.  hint: NULL, or
  * where the key was found in another document, which is where it is looked for first.
  */
 extern bool seg_json_get(const JsonbContainer *container, const char *key, uint32 len, uint32 *hint, JsonbValue *out);
+
+/*
+ * An object that is asked for several keys.  An entry mostly says how long it is, and where
+ * it begins is the sum of what stands before it; here all sums are taken at once.
+ */
+#define SEG_JSON_MAX_PAIRS	128
+
+typedef struct SegJsonObject
+{
+	const JsonbContainer *container;	/* NULL: no object */
+	uint32		count;
+	char	   *base;
+	bool		located;		/* offsets are known; there are too many pairs otherwise */
+	uint32		offsets[SEG_JSON_MAX_PAIRS * 2];
+} SegJsonObject;
+
+extern void seg_json_open(SegJsonObject *object, const JsonbContainer *container);
+
+/* As seg_json_get(). */
+extern bool seg_json_find(const SegJsonObject *object, const char *key, uint32 len, uint32 *hint, JsonbValue *out);
 
 #endif							/* SEG_JSON_H */

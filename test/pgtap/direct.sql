@@ -2,7 +2,7 @@
 -- A condition that always holds and is not simple (length('x') = 1) makes a rule be bound.
 BEGIN;
 \set ON_ERROR_STOP on
-SELECT plan(8);
+SELECT plan(12);
 \ir ../random_rules.sql
 SET LOCAL search_path = segments, public, pg_catalog;
 SET LOCAL client_min_messages = warning;
@@ -39,6 +39,56 @@ SELECT results_eq($$
 	SELECT pg_temp.in_zone(zone, 'seen during 2024-05-30', '{"seen": "2024-05-30T23:30:00Z"}')
 	FROM unnest('{UTC,UTC,Asia/Tokyo,Asia/Tokyo,UTC}'::text[]) WITH ORDINALITY z(zone, n) ORDER BY n
 $$, 'VALUES (true), (true), (false), (false), (true)', 'a change of the time zone is noticed');
+
+-- A rule that is a constant is compiled. Keys are found among few others and among many, in places that differ.
+CREATE TEMP TABLE wide AS
+SELECT n, d || coalesce((SELECT jsonb_object_agg(left(md5(i::text), 1 + i % 8), i) FROM generate_series(1, n * n / 500) i), '{}') AS d
+FROM document WHERE jsonb_typeof(d) = 'object';
+SELECT cmp_ok((SELECT count(*) FROM wide WHERE (SELECT count(*) FROM jsonb_object_keys(d)) > 128), '>', 50::bigint, 'there are documents of many keys');
+CREATE FUNCTION pg_temp.differences(how_many int) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	pair record;
+	n bigint;
+	result bigint := 0;
+BEGIN
+	FOR pair IN SELECT direct, bound FROM rule ORDER BY hashtext(direct::text) LIMIT how_many LOOP
+		EXECUTE format('SELECT count(*) FROM (SELECT d FROM wide UNION ALL SELECT d FROM document OFFSET 0) d WHERE (%1$L::segment_rule @> d) <> (d <@ %2$L::segment_rule)',
+			pair.direct, pair.bound) INTO n;
+		result := result + n;
+	END LOOP;
+	RETURN result;
+END $$;
+SELECT is(pg_temp.differences(400), 0::bigint, 'one constant rule meets many documents');
+
+-- Numbers that differ by less than a double tells, on either side of each end.
+CREATE TEMP TABLE near AS
+SELECT to_jsonb(x) AS x, x AS n FROM unnest('{0.3, 0.30000000000000000001, 0.29999999999999999999, 9007199254740993, 9007199254740992, -0.3,
+	-0.30000000000000000001, 0, 1e-400, -1e-400, 1e400, 1.0e400, -1e400, 10000, 9999.9999, 100000000}'::numeric[]) x;
+CREATE FUNCTION pg_temp.far() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	y numeric;
+	op text;
+	n bigint;
+	result bigint := 0;
+BEGIN
+	FOR y, op IN SELECT near.n, o FROM near, unnest('{=,!=,<,<=,>,>=}'::text[]) o LOOP
+		EXECUTE format('SELECT count(*) FROM near WHERE (jsonb_build_object(''x'', x) <@ %L::segment_rule) IS DISTINCT FROM (n %s %s)',
+			format('x %s %s', op, y), op, y) INTO n;
+		result := result + n;
+		EXECUTE format('SELECT count(*) FROM near WHERE (jsonb_build_object(''x'', x) <@ %L::segment_rule) IS DISTINCT FROM (n BETWEEN %s AND 20000)',
+			format('x between %s and 20000', y), y) INTO n;
+		result := result + n;
+	END LOOP;
+	RETURN result;
+END $$;
+SELECT is(pg_temp.far(), 0::bigint, 'numbers that are the same double are told apart');
+
+-- A call site in a function meets one rule twice and then another.
+CREATE FUNCTION pg_temp.at_one_site(rule segment_rule, d jsonb) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN rule @> d; END $$;
+SELECT is((SELECT string_agg(left(pg_temp.at_one_site(r::segment_rule, d::jsonb)::text, 1), '' ORDER BY n)
+	FROM ROWS FROM (unnest('{a = 1,a = 1,a = 1,a = 2,a = 2,a = 1,a = 3,a = 1,length(''x'') = 1 and a = 2,length(''x'') = 1 and a = 2,a = 2}'::text[]),
+		unnest(ARRAY['{"a":1}','{"a":2}','{"a":1}','{"a":2}','{"a":1}','{"a":1}','{"a":1}','{"a":1}','{"a":2}','{"a":1}','{"a":2}'])) WITH ORDINALITY AS s(r, d, n)),
+	'tfttftfttft'::text, 'what is kept of a rule is not taken for another one''s');
 
 -- Documents out of line.
 CREATE TEMP TABLE big AS

@@ -1,7 +1,7 @@
 -- Documents in a GIN index: a look-up finds what the sequential scan finds.
 \set ON_ERROR_STOP on
 BEGIN;
-SELECT plan(24);
+SELECT plan(26);
 \ir ../random_rules.sql
 SET LOCAL search_path = segments, public, pg_catalog;
 SET LOCAL client_min_messages = warning;
@@ -95,6 +95,11 @@ SELECT cmp_ok(pg_temp.expected('SELECT * FROM plain WHERE d <@ ''not age = 7''::
 	5 * pg_temp.expected('SELECT * FROM plain WHERE d <@ ''age = 7''::segment_rule'), 'a rule''s shape tells roughly');
 ANALYZE plain;
 SELECT cmp_ok(abs(pg_temp.expected('SELECT * FROM plain WHERE matches(''age < 50''::segment_rule, d)') - 5000), '<', 1000, 'sampled documents tell better');
+SELECT is(pg_temp.expected('SELECT * FROM plain WHERE matches(''age < 50''::segment_rule, d)'),
+	pg_temp.expected('SELECT * FROM plain WHERE ''age < 50''::segment_rule @> d'), 'in whatever way it is said, and again');
+UPDATE plain SET d = '{"age": 70}';
+ANALYZE plain;
+SELECT cmp_ok(pg_temp.expected('SELECT * FROM plain WHERE matches(''age < 50''::segment_rule, d)'), '<', 100, 'and what was sampled anew is noticed');
 
 -- The plan, with statistics.
 TRUNCATE profiles;

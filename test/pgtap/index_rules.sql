@@ -1,7 +1,7 @@
 -- Rules in a GIN index: a look-up finds what the sequential scan finds.
 \set ON_ERROR_STOP on
 BEGIN;
-SELECT plan(32);
+SELECT plan(38);
 \ir ../random_rules.sql
 SET LOCAL search_path = segments, public, pg_catalog;
 SET LOCAL client_min_messages = warning;
@@ -71,6 +71,11 @@ SELECT is((SELECT frequencies(d) FROM document d WHERE false), NULL, 'no documen
 PREPARE told_rubbish AS SELECT keys('a = 1', 'rubbish!');
 SELECT throws_ok('EXECUTE told_rubbish', '22023', 'invalid frequencies of keys', 'what is none');
 SELECT throws_ok('CREATE INDEX ON pg_temp.told_rules USING gin (rule segment_rule_ops (frequencies = ''AA''))', '22023', NULL, 'nor is that');
+SELECT throws_ok(format('CREATE INDEX ON pg_temp.told_rules USING gin (rule segment_rule_ops (frequencies = %L))', repeat('A', n)),
+	'22023', 'invalid frequencies of keys', format('nor are %s characters', n)) FROM unnest('{1684, 1685, 2100, 20000, 1000000}'::int[]) n;
+SELECT lives_ok(format('CREATE INDEX too_many ON pg_temp.told_rules USING gin (rule segment_rule_ops (frequencies = %L))', (SELECT frequencies(jsonb_build_object('k' || i, i)) FROM generate_series(1, 3000) i, generate_series(1, 2))),
+	'however many keys documents have, their frequencies are a parameter');
+DROP INDEX too_many;
 
 -- After changes, and with a list of what is still to be put into the index.
 UPDATE rules SET rule = (SELECT s.rule FROM source s WHERE s.n = rules.n % 997 + 1) WHERE n % 5 = 0;

@@ -41,14 +41,16 @@ EOT
 
 sub check_table
 {
-	my ($asked, $column, $opclass, $condition, $new, $fastupdate) = @_;
-	my $name = "$column, fastupdate $fastupdate";
+	my ($asked, $column, $opclass, $condition, $new, $fastupdate, $table, $partitioned) = @_;
+	my ($what) = split ' ', $column;
+	my $name = "$column, $table" . ($partitioned ? ' of partitions' : '') . ", fastupdate $fastupdate";
 	my $add = "INSERT INTO public.kept SELECT n, $new FROM generate_series";
 
 	sql($random . <<"EOT");
 SELECT setseed(0.5);
-CREATE TABLE public.kept (n int, $column);
-CREATE INDEX kept_index ON public.kept USING gin (@{[(split ' ', $column)[0]]} $opclass) WITH (fastupdate = $fastupdate);
+CREATE $table public.kept (n int, $column) @{[$partitioned ? 'PARTITION BY HASH (n)' : '']};
+@{[$partitioned ? join '', map {"CREATE TABLE public.kept_$_ PARTITION OF public.kept FOR VALUES WITH (MODULUS 3, REMAINDER $_);\n"} 0 .. 2 : '']}
+CREATE INDEX kept_index ON public.kept USING gin ($what $opclass) WITH (fastupdate = $fastupdate);
 $add(1, 2000) n;
 EOT
 	is(differences($asked, $condition, 'kept'), 't|0', "$name: filled");
@@ -57,6 +59,10 @@ EOT
 	is(differences($asked, $condition, 'kept'), 't|0', "$name: after a vacuum");
 	sql($random . "SELECT setseed(0.25); $add(3001, 3700) n;");
 	is(differences($asked, $condition, 'kept'), 't|0', "$name: others in their places");
+	sql($random . "SELECT setseed(0.75); UPDATE kept SET $what = $new WHERE n % 4 = 0; UPDATE kept SET n = n + 10000 WHERE n % 7 = 0;");
+	is(differences($asked, $condition, 'kept'), 't|0', "$name: rows that were changed");
+	sql('VACUUM kept');
+	is(differences($asked, $condition, 'kept'), 't|0', "$name: and vacuumed");
 	sql('DELETE FROM kept WHERE n % 5 = 0');
 	sql('VACUUM FULL kept');
 	sql('REINDEX INDEX kept_index');
@@ -64,11 +70,11 @@ EOT
 	sql('DROP TABLE kept');
 }
 
-for my $fastupdate (qw(on off))
+for (['on', 'TABLE', 0], ['off', 'UNLOGGED TABLE', 0], ['on', 'TABLE', 1])
 {
 	check_table('asked_document', 'rule segment_rule', 'segment_rule_ops', 'f.rule @> a.d',
-		'pg_temp.random_rule(n % 3, n % 10 <> 0)::segment_rule', $fastupdate);
-	check_table('asked_rule', 'd jsonb', 'segment_profile_ops', 'f.d <@ a.rule', 'pg_temp.random_document()', $fastupdate);
+		'pg_temp.random_rule(n % 3, n % 10 <> 0)::segment_rule', @$_);
+	check_table('asked_rule', 'd jsonb', 'segment_profile_ops', 'f.d <@ a.rule', 'pg_temp.random_document()', @$_);
 }
 
 done_testing();
