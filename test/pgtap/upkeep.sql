@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = public, pg_catalog;
 BEGIN;
-SELECT plan(94);
+SELECT plan(97);
 
 CREATE ROLE seg_owner;
 CREATE SCHEMA seg_shop AUTHORIZATION seg_owner;
@@ -118,7 +118,7 @@ SELECT is(segments.count_members('buyers'), 3::bigint, 'or counts all the same')
 SELECT set_eq($$SELECT * FROM segments.segments_of(70)$$, '{buyers,old}'::text[], 'segments of one');
 SELECT ok(clean(), 'nothing is wrong');
 SELECT cmp_ok((SELECT doubted FROM segments.maintain_step(max_members => 1)), '<', 3::bigint, 'upkeep goes in batches');
-CALL segments.maintain();
+CALL segments.maintain(fold_all => true);
 SELECT is(doubted(), 0::bigint, 'until nobody is in doubt');
 SELECT bag_eq('SELECT * FROM news()', $$VALUES (7::bigint, 'rich', false, 'd'), (70, 'buyers', true, 'd'), (71, 'buyers', true, 'd')$$, 'the reason is their data');
 SELECT is((SELECT count(*) FROM segments.change), 0::bigint, 'and all is folded');
@@ -131,6 +131,20 @@ SELECT is(segments.is_member('rich', 20), false, 'of others nobody is misled');
 CALL segments.maintain();
 SELECT bag_eq('SELECT * FROM news()', $$VALUES (20::bigint, 'rich', false, 'd')$$, 'and upkeep has the rest');
 SELECT ok(clean(), 'without a difference');
+UPDATE customer SET income = 1 WHERE id = 1;
+CALL segments.maintain();
+SELECT cmp_ok((SELECT count(*) FROM segments.change), '>', 0::bigint, 'a few changes are not worth a fold');
+SELECT set_config('segments.now', '2024-06-15 12:10+00', false) \g /dev/null
+CALL segments.maintain();
+SELECT is((SELECT count(*) FROM segments.change), 0::bigint, 'until they have waited for long');
+UPDATE customer SET income = CASE WHEN income > 1500 THEN 1 ELSE 2000 END;
+UPDATE customer SET income = CASE WHEN income > 1500 THEN 1 ELSE 2000 END;
+UPDATE customer SET income = CASE WHEN income > 1500 THEN 1 ELSE 2000 END;
+CALL segments.maintain();
+SELECT is((SELECT count(*) FROM segments.change), 0::bigint, 'or are many');
+SELECT * FROM news() \g /dev/null
+UPDATE customer SET income = 1;
+SELECT * FROM news() \g /dev/null
 
 -- Scheduled: nothing but refresh() moves anybody, and tells whom.
 
