@@ -18,6 +18,7 @@
 #include "commands/sequence.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -27,13 +28,45 @@
 
 #define SCHEMA	"segments"
 
+/*
+ * Relations that were looked up, by the address of their name: every caller has it as a literal.
+ * Forgotten when any relation or schema changes.
+ */
+typedef struct Known
+{
+	const char *name;
+	Oid			relid;
+} Known;
+
+#define KNOWN	509
+
+static Known known[KNOWN];
+
+static void
+forget_relations(Datum arg, int cacheid, uint32 hash)
+{
+	memset(known, 0, sizeof(known));
+}
+
 Oid
 seg_catalog_relation(const char *name)
 {
-	Oid			relid = get_relname_relid(name, get_namespace_oid(SCHEMA, false));
+	static bool watching = false;
+	Known	   *k = &known[(uintptr_t) name % KNOWN];
+	Oid			relid;
 
+	if (k->name == name && OidIsValid(k->relid))
+		return k->relid;
+	if (!watching)
+	{
+		CacheRegisterSyscacheCallback(RELOID, forget_relations, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, forget_relations, (Datum) 0);
+		watching = true;
+	}
+	relid = get_relname_relid(name, get_namespace_oid(SCHEMA, false));
 	if (!OidIsValid(relid))
 		elog(ERROR, "relation %s.%s is missing", SCHEMA, name);
+	*k = (Known) {name, relid};
 	return relid;
 }
 

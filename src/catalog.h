@@ -109,7 +109,7 @@ enum
 	SEG_COL_BUILDING_POPULATION = 1, SEG_COL_BUILDING_RULE
 };
 
-/* A relation or a type of schema segments, which must exist. */
+/* A relation or a type of schema segments, which must exist.  The name of the relation is a literal. */
 extern Oid	seg_catalog_relation(const char *name);
 extern Oid	seg_catalog_type(const char *name);
 

@@ -99,8 +99,7 @@ evaluate_few(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *
 	while (seg_set_next(&it, &numbers[k]))
 		if (++k == n)
 			break;
-	seg_user_become_owner(&user, ruleset->population);
-	seg_live_load(ruleset->live, n, numbers, seg_ruleset_relations(ruleset, rules));
+	seg_ruleset_load(ruleset, &user, n, numbers, rules);
 	for (int m = 0; m < n; m++)
 	{
 		Bitmapset  *candidates;

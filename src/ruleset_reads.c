@@ -20,6 +20,7 @@ typedef struct Walk
 	const SegPopulation *population;
 	int			rule;
 	int		   *seen;			/* by expression: the last rule in which it was met */
+	int		   *first_items;	/* by fold */
 } Walk;
 
 static void walk_expr(Walk *w, const SegExpr *expr);
@@ -138,7 +139,12 @@ walk_expr(Walk *w, const SegExpr *expr)
 		walk_column(w, relation, list_nth(relation->columns, expr->column));
 	}
 	else if (expr->op == SEG_X_AGGREGATE)
+	{
+		List	  **items = &w->ruleset->items[w->rule];
+
+		*items = lappend_int(*items, w->first_items[expr->fold] + expr->item);
 		walk_fold(w, list_nth(w->ruleset->program->folds, expr->fold));
+	}
 	for (int i = 0; i < expr->nargs; i++)
 		walk_expr(w, expr->args[i]);
 }
@@ -148,10 +154,12 @@ seg_ruleset_find_reads(SegRuleset *r)
 {
 	const SegPopulation *p = r->population;
 	int			nexprs = list_length(r->program->exprs);
-	Walk		w = {.ruleset = r,.population = p,.seen = palloc_extended(sizeof(int) * (nexprs + 1), MCXT_ALLOC_HUGE)};
+	Walk		w = {.ruleset = r,.population = p,.seen = palloc_extended(sizeof(int) * (nexprs + 1), MCXT_ALLOC_HUGE),
+	.first_items = seg_first_items(r->program)};
 
 	r->reads = palloc0(sizeof(SegReads) * seg_object_count(p));
 	r->readers = palloc0(sizeof(Bitmapset *) * list_length(r->program->relations));
+	r->items = palloc0(sizeof(List *) * Max(r->program->nrules, 1));
 	r->reads[0].relid = p->relid;
 	for (int i = 0; i < p->nsources; i++)
 		r->reads[seg_object_of_source(i)].relid = p->sources[i].relid;
@@ -168,4 +176,5 @@ seg_ruleset_find_reads(SegRuleset *r)
 		walk_expr(&w, r->program->rules[w.rule]);
 	}
 	pfree(w.seen);
+	pfree(w.first_items);
 }
