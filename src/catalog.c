@@ -12,10 +12,12 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -102,6 +104,42 @@ void
 seg_key_text(ScanKey key, AttrNumber column, const char *value)
 {
 	ScanKeyInit(key, column, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(value));
+}
+
+/* What a snapshot says; hidden rows of running subtransactions are told by their parents, or there are too many. */
+static void
+look(SegSeen *seen, Snapshot snapshot)
+{
+	uint32		n = snapshot->xcnt + (uint32) snapshot->subxcnt;
+
+	memset(seen, 0, sizeof(SegSeen));
+	seen->user = GetUserId();
+	seen->subid = GetCurrentSubTransactionId();
+	seen->curcid = snapshot->curcid;
+	seen->xmin = snapshot->xmin;
+	seen->xmax = snapshot->xmax;
+	seen->nrunning = snapshot->suboverflowed || n > SEG_SEEN_MOST ? PG_UINT32_MAX : n;
+	if (seen->nrunning == PG_UINT32_MAX)
+		return;
+	memcpy(seen->running, snapshot->xip, sizeof(TransactionId) * snapshot->xcnt);
+	memcpy(seen->running + snapshot->xcnt, snapshot->subxip, sizeof(TransactionId) * snapshot->subxcnt);
+}
+
+bool
+seg_seen_same(SegSeen *seen)
+{
+	SegSeen		now;
+	bool		same;
+
+	if (!ActiveSnapshotSet())
+	{
+		seen->nrunning = PG_UINT32_MAX;
+		return false;
+	}
+	look(&now, GetActiveSnapshot());
+	same = now.nrunning != PG_UINT32_MAX && memcmp(seen, &now, sizeof(SegSeen)) == 0;
+	*seen = now;
+	return same;
 }
 
 void
