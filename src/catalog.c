@@ -12,12 +12,15 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -27,13 +30,45 @@
 
 #define SCHEMA	"segments"
 
+/*
+ * Relations that were looked up, by the address of their name: every caller has it as a literal.
+ * Forgotten when any relation or schema changes.
+ */
+typedef struct Known
+{
+	const char *name;
+	Oid			relid;
+} Known;
+
+#define KNOWN	509
+
+static Known known[KNOWN];
+
+static void
+forget_relations(Datum arg, int cacheid, uint32 hash)
+{
+	memset(known, 0, sizeof(known));
+}
+
 Oid
 seg_catalog_relation(const char *name)
 {
-	Oid			relid = get_relname_relid(name, get_namespace_oid(SCHEMA, false));
+	static bool watching = false;
+	Known	   *k = &known[(uintptr_t) name % KNOWN];
+	Oid			relid;
 
+	if (k->name == name && OidIsValid(k->relid))
+		return k->relid;
+	if (!watching)
+	{
+		CacheRegisterSyscacheCallback(RELOID, forget_relations, (Datum) 0);
+		CacheRegisterSyscacheCallback(NAMESPACEOID, forget_relations, (Datum) 0);
+		watching = true;
+	}
+	relid = get_relname_relid(name, get_namespace_oid(SCHEMA, false));
 	if (!OidIsValid(relid))
 		elog(ERROR, "relation %s.%s is missing", SCHEMA, name);
+	*k = (Known) {name, relid};
 	return relid;
 }
 
@@ -69,6 +104,42 @@ void
 seg_key_text(ScanKey key, AttrNumber column, const char *value)
 {
 	ScanKeyInit(key, column, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(value));
+}
+
+/* What a snapshot says; hidden rows of running subtransactions are told by their parents, or there are too many. */
+static void
+look(SegSeen *seen, Snapshot snapshot)
+{
+	uint32		n = snapshot->xcnt + (uint32) snapshot->subxcnt;
+
+	memset(seen, 0, sizeof(SegSeen));
+	seen->user = GetUserId();
+	seen->subid = GetCurrentSubTransactionId();
+	seen->curcid = snapshot->curcid;
+	seen->xmin = snapshot->xmin;
+	seen->xmax = snapshot->xmax;
+	seen->nrunning = snapshot->suboverflowed || n > SEG_SEEN_MOST ? PG_UINT32_MAX : n;
+	if (seen->nrunning == PG_UINT32_MAX)
+		return;
+	memcpy(seen->running, snapshot->xip, sizeof(TransactionId) * snapshot->xcnt);
+	memcpy(seen->running + snapshot->xcnt, snapshot->subxip, sizeof(TransactionId) * snapshot->subxcnt);
+}
+
+bool
+seg_seen_same(SegSeen *seen)
+{
+	SegSeen		now;
+	bool		same;
+
+	if (!ActiveSnapshotSet())
+	{
+		seen->nrunning = PG_UINT32_MAX;
+		return false;
+	}
+	look(&now, GetActiveSnapshot());
+	same = now.nrunning != PG_UINT32_MAX && memcmp(seen, &now, sizeof(SegSeen)) == 0;
+	*seen = now;
+	return same;
 }
 
 void

@@ -109,7 +109,7 @@ enum
 	SEG_COL_BUILDING_POPULATION = 1, SEG_COL_BUILDING_RULE
 };
 
-/* A relation or a type of schema segments, which must exist. */
+/* A relation or a type of schema segments, which must exist.  The name of the relation is a literal. */
 extern Oid	seg_catalog_relation(const char *name);
 extern Oid	seg_catalog_type(const char *name);
 
@@ -122,6 +122,25 @@ extern void seg_key_text(ScanKey key, AttrNumber column, const char *value);
 extern void seg_scan_begin(SegScan *scan, const char *table, const char *index, int nkeys, ScanKey keys);
 extern bool seg_scan_next(SegScan *scan);
 extern void seg_scan_end(SegScan *scan);
+
+/*
+ * Does the active snapshot see just what that of the call before with this mark saw, for the same user?
+ * What was read then is still so.  Where there is much to compare the answer is no.
+ */
+#define SEG_SEEN_MOST	32
+
+typedef struct SegSeen
+{
+	Oid			user;
+	SubTransactionId subid;
+	CommandId	curcid;
+	TransactionId xmin;
+	TransactionId xmax;
+	uint32		nrunning;		/* PG_UINT32_MAX: too many, or none seen yet */
+	TransactionId running[SEG_SEEN_MOST];
+} SegSeen;
+
+extern bool seg_seen_same(SegSeen *seen);
 
 /* Columns of the row at hand; texts and names are copied, NULL for null. */
 extern Datum seg_scan_datum(const SegScan *scan, AttrNumber column, bool *isnull);

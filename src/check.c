@@ -88,8 +88,7 @@ check_suspects(const Report *report, int n, const int64 *members)
 	TimestampTz *until = palloc(sizeof(TimestampTz) * n);
 	SegUser		user;
 
-	seg_user_become_owner(&user, ruleset->population);
-	seg_live_load(ruleset->live, n, members, seg_ruleset_relations(ruleset, ruleset->all));
+	seg_ruleset_load(ruleset, &user, n, members, ruleset->all);
 	for (int m = 0; m < n; m++)
 	{
 		until[m] = DT_NOEND;

@@ -99,8 +99,7 @@ evaluate_few(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *
 	while (seg_set_next(&it, &numbers[k]))
 		if (++k == n)
 			break;
-	seg_user_become_owner(&user, ruleset->population);
-	seg_live_load(ruleset->live, n, numbers, seg_ruleset_relations(ruleset, rules));
+	seg_ruleset_load(ruleset, &user, n, numbers, rules);
 	for (int m = 0; m < n; m++)
 	{
 		Bitmapset  *candidates;
@@ -374,15 +373,20 @@ seg_current_all(const SegCurrent *c)
 
 /* One member. */
 
+bool
+seg_current_notes(const SegPopulation *population)
+{
+	return population->maintenance != SEG_SCHEDULED && seg_recheck_any(population->id);
+}
+
 /* His chunk; *due: what is stored of him does not count, at *now. */
 static SegStateChunk *
-look_at(const SegPopulation *population, int64 member, bool *due, TimestampTz *now)
+look_at(const SegPopulation *population, int64 member, bool notes, bool *due, TimestampTz *now)
 {
 	SegStateChunk *chunk = seg_state_chunk(population->id, seg_chunk_of(member));
 
 	*now = Max(seg_now(), seg_state_settled(chunk));
-	*due = population->maintenance != SEG_SCHEDULED &&
-		(seg_due_by(population->id, member, *now) || seg_recheck_any(population->id));
+	*due = notes || (population->maintenance != SEG_SCHEDULED && seg_due_by(population->id, member, *now));
 	return chunk;
 }
 
@@ -399,11 +403,11 @@ only_him(int64 member)
 }
 
 bool
-seg_current_is(const SegPopulation *population, const SegSegment *segment, int64 member)
+seg_current_is(const SegPopulation *population, const SegSegment *segment, int64 member, bool notes)
 {
 	TimestampTz now;
 	bool		due;
-	SegStateChunk *chunk = look_at(population, member, &due, &now);
+	SegStateChunk *chunk = look_at(population, member, notes, &due, &now);
 	SegTail		tail = {0};
 	const SegTailEntry *last;
 	const SegMemberSet *set;
@@ -448,7 +452,7 @@ seg_current_segments(const SegPopulation *population, int64 member)
 {
 	TimestampTz now;
 	bool		due;
-	SegStateChunk *chunk = look_at(population, member, &due, &now);
+	SegStateChunk *chunk = look_at(population, member, seg_current_notes(population), &due, &now);
 	SegRuleset *ruleset = due || !IsolationUsesXactSnapshot() ? seg_ruleset_of_snapshot(population->id) : NULL;
 	SegTail		tail = {0};
 	const SegStateSet *sets;

@@ -40,8 +40,12 @@ extern SegMemberSet *seg_current_next(const SegCurrent *current, int64 from);
 extern int64 seg_current_count(const SegCurrent *current);
 extern SegMemberSet *seg_current_all(const SegCurrent *current);
 
-/* Is somebody a member? */
-extern bool seg_current_is(const SegPopulation *population, const SegSegment *segment, int64 member);
+/*
+ * Is somebody a member?  notes: there are some that may lead to him, as seg_current_notes() says for all of
+ * the population.
+ */
+extern bool seg_current_notes(const SegPopulation *population);
+extern bool seg_current_is(const SegPopulation *population, const SegSegment *segment, int64 member, bool notes);
 
 /* Of which segments, but for everyone?  Of char *, by name. */
 extern List *seg_current_segments(const SegPopulation *population, int64 member);

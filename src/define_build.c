@@ -153,7 +153,7 @@ build(const SegPopulation *population, List *segments, TimestampTz as_of, SegRea
 	if (all && current)
 		(void) seg_define_write("UPDATE segments.chunk SET settled = greatest(settled, $2),"
 								" version = pg_catalog.nextval('segments.chunk_version') WHERE population = $1", 2, params);
-	(void) seg_store_fold_some(population, PG_INT64_MAX);
+	(void) seg_store_fold_some(population, PG_INT64_MAX, DT_NOEND);
 	PopActiveSnapshot();
 }
 

@@ -28,22 +28,71 @@ typedef struct SegAccumulator
 struct SegFoldState
 {
 	uint64		stamp;			/* of the outer row that the results are for */
+	const Bitmapset *wanted;	/* items that there are results of; NULL: all */
+	int			nitems;
+	int			first;			/* number of the first item in the program */
 	SegAccumulator *items;
 };
+
+int *
+seg_first_items(const SegProgram *program)
+{
+	int		   *firsts = palloc(sizeof(int) * Max(list_length(program->folds), 1));
+	int			first = 0;
+	ListCell   *lc;
+
+	foreach(lc, program->folds)
+	{
+		firsts[foreach_current_index(lc)] = first;
+		first += list_length(((const SegFold *) lfirst(lc))->items);
+	}
+	return firsts;
+}
 
 SegFoldState *
 seg_folds_begin(const SegProgram *program)
 {
 	int			nfolds = list_length(program->folds);
 	SegFoldState *states = palloc0(sizeof(SegFoldState) * Max(nfolds, 1));
+	int		   *firsts = seg_first_items(program);
 
 	for (int i = 0; i < nfolds; i++)
 	{
 		SegFold    *fold = list_nth(program->folds, i);
 
+		states[i].first = firsts[i];
+		states[i].nitems = list_length(fold->items);
 		states[i].items = palloc0(sizeof(SegAccumulator) * list_length(fold->items));
 	}
+	pfree(firsts);
 	return states;
+}
+
+bool
+seg_fold_is_wanted(const SegEval *e, const Bitmapset *wanted, int fold, int item)
+{
+	return wanted == NULL || bms_is_member(e->folds[fold].first + item, wanted);
+}
+
+int
+seg_fold_next_wanted(const SegEval *e, const Bitmapset *wanted, int fold, int item)
+{
+	const SegFoldState *state = &e->folds[fold];
+
+	item = wanted == NULL ? item + 1 : bms_next_member(wanted, state->first + item) - state->first;
+	return item >= 0 && item < state->nitems ? item : -1;
+}
+
+const Bitmapset *
+seg_fold_wanted(const SegEval *e, int fold, int item)
+{
+	return seg_fold_is_wanted(e, e->wanted, fold, item) ? e->wanted : NULL;
+}
+
+void
+seg_eval_want(SegEval *e, const Bitmapset *items)
+{
+	e->wanted = items;
 }
 
 static void
@@ -241,7 +290,7 @@ seg_fold_row(SegEval *e, const SegFold *fold, const SegFoldRows *rows, int i)
 }
 
 static void
-walk(SegEval *e, const SegFold *fold, SegFoldState *state, MemoryContext outer)
+walk(SegEval *e, int foldno, const SegFold *fold, SegFoldState *state, MemoryContext outer)
 {
 	SegFoldRows rows;
 
@@ -249,14 +298,12 @@ walk(SegEval *e, const SegFold *fold, SegFoldState *state, MemoryContext outer)
 	for (int i = 0; i < rows.nrows; i++)
 	{
 		bool		open = false;
-		int			n = 0;
-		ListCell   *lc;
 
 		if (!seg_fold_row(e, fold, &rows, i) ||
 			(fold->filter != NULL && !seg_eval_condition(e, fold->filter)))
 			continue;
-		foreach(lc, fold->items)
-			open |= accumulate(e, lfirst(lc), &state->items[n++], outer);
+		for (int item = -1; (item = seg_fold_next_wanted(e, state->wanted, foldno, item)) >= 0;)
+			open |= accumulate(e, list_nth(fold->items, item), &state->items[item], outer);
 		if (!open)
 			break;
 	}
@@ -272,11 +319,12 @@ seg_fold_value(SegEval *e, int foldno, int item)
 	int			n = 0;
 	ListCell   *lc;
 
-	if (state->stamp != outer->stamp)
+	if (state->stamp != outer->stamp || !seg_fold_is_wanted(e, state->wanted, foldno, item))
 	{
 		memset(state->items, 0, sizeof(SegAccumulator) * list_length(fold->items));
+		state->wanted = seg_fold_wanted(e, foldno, item);
 		caller = MemoryContextSwitchTo(outer->context);
-		walk(e, fold, state, outer->context);
+		walk(e, foldno, fold, state, outer->context);
 		foreach(lc, fold->items)
 			finish(e, lfirst(lc), &state->items[n++]);
 		MemoryContextSwitchTo(caller);

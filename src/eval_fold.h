@@ -44,6 +44,7 @@ struct SegEval
 	SegEvalScope *scopes;		/* from SEG_SCOPE_RUN on */
 	uint64		last_stamp;
 	SegFoldState *folds;
+	const Bitmapset *wanted;	/* items that will be asked about; NULL: all */
 	SegUntilState *until;		/* eval_until.c's; NULL as long as nobody asks */
 };
 
@@ -65,6 +66,14 @@ extern void seg_eval_row(SegEval *e, int scope, const void *row);
 
 /* eval_fold.c */
 extern SegFoldState *seg_folds_begin(const SegProgram *program);
+
+/*
+ * Those among the items of a fold that are worth looking at when one of them is asked about; NULL:
+ * all.  Whether one is among them; and the next of them after one, -1 to begin with and at the end.
+ */
+extern const Bitmapset *seg_fold_wanted(const SegEval *e, int fold, int item);
+extern bool seg_fold_is_wanted(const SegEval *e, const Bitmapset *wanted, int fold, int item);
+extern int	seg_fold_next_wanted(const SegEval *e, const Bitmapset *wanted, int fold, int item);
 extern const SegValue *seg_fold_value(SegEval *e, int fold, int item);
 extern void seg_fold_rows(SegEval *e, const SegFold *fold, SegFoldRows *rows);
 extern bool seg_fold_row(SegEval *e, const SegFold *fold, const SegFoldRows *rows, int i);

@@ -38,6 +38,7 @@ typedef struct ItemUntil
 struct SegFoldUntil
 {
 	uint64		stamp;			/* of the outer row that the items are for */
+	const Bitmapset *wanted;	/* those that were looked at; NULL: all */
 	ItemUntil  *items;
 };
 
@@ -168,18 +169,18 @@ get_item(SegEval *e, const SegExpr *expr)
 	SegFoldUntil *state = &e->until->folds[expr->fold];
 	SegEvalScope *outer = &e->scopes[fold->depth];
 	SegFoldRows rows;
-	ListCell   *lc;
 
-	if (state->stamp == outer->stamp)
+	if (state->stamp == outer->stamp && seg_fold_is_wanted(e, state->wanted, expr->fold, expr->item))
 		return &state->items[expr->item];
+	state->wanted = seg_fold_wanted(e, expr->fold, expr->item);
 	memset(state->items, 0, sizeof(ItemUntil) * list_length(fold->items));
-	foreach(lc, fold->items)
-		state->items[foreach_current_index(lc)].rows = (SegItemUntil) {DT_NOEND, DT_NOEND, DT_NOBEGIN};
+	for (int item = 0; item < list_length(fold->items); item++)
+		state->items[item].rows = (SegItemUntil) {DT_NOEND, DT_NOEND, DT_NOBEGIN};
 	seg_fold_rows(e, fold, &rows);
 	for (int i = 0; i < rows.nrows; i++)
 		if (seg_fold_row(e, fold, &rows, i))
-			foreach(lc, fold->items)
-				add_row(e, fold, lfirst(lc), &state->items[foreach_current_index(lc)], outer->context);
+			for (int item = -1; (item = seg_fold_next_wanted(e, state->wanted, expr->fold, item)) >= 0;)
+				add_row(e, fold, list_nth(fold->items, item), &state->items[item], outer->context);
 	state->stamp = outer->stamp;
 	return &state->items[expr->item];
 }

@@ -39,6 +39,7 @@ struct SegLive
 	MemoryContext rows_context; /* of the members at hand */
 	SegReading *reading;
 	SegEval    *eval;
+	bool		runs_foreign;	/* functions that are not PostgreSQL's own, when values are compared */
 	int			nrelations;
 	LiveRows   *relations;
 	int64		member;			/* at hand */
@@ -181,6 +182,32 @@ forget_rows(SegLive *live)
 	MemoryContextReset(live->rows_context);
 }
 
+static bool
+is_foreign(const SegOtherType *other)
+{
+	return other != NULL && other->is_foreign;
+}
+
+static bool
+runs_foreign(const SegProgram *program)
+{
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	foreach(lc, program->relations)
+		foreach(lc2, ((const SegRelation *) lfirst(lc))->columns)
+			if (is_foreign(((const SegColumn *) lfirst(lc2))->type.other))
+				return true;
+	foreach(lc, program->exprs)
+	{
+		const SegExpr *expr = lfirst(lc);
+
+		if (is_foreign(expr->how.other) || is_foreign(expr->type.other))
+			return true;
+	}
+	return false;
+}
+
 SegLive *
 seg_live_begin(const SegProgram *program)
 {
@@ -190,6 +217,7 @@ seg_live_begin(const SegProgram *program)
 	SegReader	reader = {.arg = live,.column = get_column,.rows = get_rows,.member_of = is_member_of};
 
 	live->program = program;
+	live->runs_foreign = runs_foreign(program);
 	live->context = context;
 	live->rows_context = AllocSetContextCreate(context, "segments live rows", ALLOCSET_DEFAULT_SIZES);
 	live->nrelations = list_length(program->relations);
@@ -212,24 +240,39 @@ seg_live_free(SegLive *live)
 }
 
 void
-seg_live_load(SegLive *live, int n, const int64 *members, const Bitmapset *relations)
+seg_live_load(SegLive *live, int n, const int64 *members, const Bitmapset *relations, const Bitmapset *items)
 {
 	ParamListInfo params = NULL;
+	MemoryContext caller;
+	SegUser		user;
 
 	forget_rows(live);
+	caller = MemoryContextSwitchTo(live->rows_context);
+	seg_eval_want(live->eval, bms_copy(items));
+	MemoryContextSwitchTo(caller);
 	for (int i = -1; (i = bms_next_member(relations, i)) >= 0;)
 	{
 		if (read_directly(live, i, n, members))
 			continue;
 		if (params == NULL)
 		{
+			seg_user_become_owner(&user, live->program->population);
 			SPI_connect();
 			params = seg_reading_members(live->program->population, n, members);
 		}
 		query_relation(live, i, params);
 	}
 	if (params != NULL)
+	{
 		SPI_finish();
+		seg_user_restore(&user);
+	}
+}
+
+bool
+seg_live_runs_foreign(const SegLive *live)
+{
+	return live->runs_foreign;
 }
 
 bool

@@ -29,9 +29,13 @@ extern void seg_live_free(SegLive *live);
 
 /*
  * Reads what these relations of the program have of the members, given in order, with the active
- * snapshot.  The caller is the population's owner from here on until he is done with them.
+ * snapshot, as the population's owner.  Items are the aggregates that will be asked about, NULL: all.
  */
-extern void seg_live_load(SegLive *live, int n, const int64 *members, const Bitmapset *relations);
+extern void seg_live_load(SegLive *live, int n, const int64 *members, const Bitmapset *relations,
+						  const Bitmapset *items);
+
+/* Has to be evaluated as the owner, too: functions may run that are not PostgreSQL's own. */
+extern bool seg_live_runs_foreign(const SegLive *live);
 
 /* Turns to a member, at a moment; false: he is not in the population. */
 extern bool seg_live_member(SegLive *live, int64 member, TimestampTz now);

@@ -40,6 +40,7 @@ bool		seg_direct_reads = true;
 struct SegLiveDirect
 {
 	Oid			relid;
+	Oid			owner;			/* of the population */
 	Oid			index;
 	AttrNumber	key;
 	Oid			key_type;		/* int2, int4, int8 */
@@ -150,6 +151,7 @@ seg_live_direct_begin(SegReading *reading, int relationno)
 	if (population->dictionary || (source != NULL && source->parent >= 0))
 		return NULL;
 	d = palloc0(sizeof(SegLiveDirect));
+	d->owner = population->owner;
 	d->relid = source == NULL ? population->relid : source->relid;
 	rel = try_table_open(d->relid, AccessShareLock);
 	if (rel == NULL)
@@ -174,7 +176,7 @@ is_usable(const SegLiveDirect *d, Relation rel)
 	bool		there;
 
 	if (rel->rd_rel->relkind != RELKIND_RELATION || rel->rd_rel->relhassubclass || rel->rd_rel->relrowsecurity ||
-		pg_class_aclcheck(d->relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		pg_class_aclcheck(d->relid, d->owner, ACL_SELECT) != ACLCHECK_OK)
 		return false;
 	for (int i = 0; i < d->ncolumns; i++)
 		if (TupleDescAttr(RelationGetDescr(rel), d->columns[i] - 1)->atttypid != d->types[i])

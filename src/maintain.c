@@ -140,7 +140,7 @@ clear_building(int32 id)
 
 /* One batch, if nobody else is at it. */
 static void
-step(int32 id, TimestampTz as_of, int64 max_members, Done *done)
+step(int32 id, TimestampTz as_of, int64 max_members, bool fold_all, Done *done)
 {
 	SegPopulation population = {.id = id};
 	SegRuleset *ruleset;
@@ -161,7 +161,8 @@ step(int32 id, TimestampTz as_of, int64 max_members, Done *done)
 		done->due += settle(ruleset, due, SEG_BY_CLOCK, as_of);
 		done->doubted += follow_rechecks(ruleset, as_of, &done->waiting);
 	}
-	done->folded += seg_store_fold_some(ruleset->population, max_members * ROWS_PER_MEMBER);
+	done->folded += seg_store_fold_some(ruleset->population, max_members * ROWS_PER_MEMBER,
+										fold_all ? DT_NOEND : as_of);
 }
 
 /* The populations to be kept up: the one named, or all that the current user may manage. */
@@ -193,13 +194,14 @@ moment_arg(FunctionCallInfo fcinfo, int n)
 }
 
 /*
- * maintain_step(as_of, max_members, population) -> (due, doubted, folded)
+ * maintain_step(as_of, max_members, population, fold_all) -> (due, doubted, folded)
  */
 Datum
 maintain_step(PG_FUNCTION_ARGS)
 {
 	TimestampTz as_of = moment_arg(fcinfo, 0);
 	int32		max_members = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT32(1);
+	bool		fold_all = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
 	Done		done = {0};
 	TupleDesc	tupdesc;
 	Datum		values[3];
@@ -213,7 +215,7 @@ maintain_step(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	foreach(lc, populations(seg_arg_text(fcinfo, 2)))
-		step(lfirst_int(lc), as_of, max_members, &done);
+		step(lfirst_int(lc), as_of, max_members, fold_all, &done);
 	values[0] = Int64GetDatum(done.due);
 	values[1] = Int64GetDatum(done.doubted);
 	values[2] = Int64GetDatum(done.folded);
@@ -221,7 +223,7 @@ maintain_step(PG_FUNCTION_ARGS)
 }
 
 /*
- * maintain(as_of, population)
+ * maintain(as_of, population, fold_all)
  *		Batch by batch until nothing is left, with a commit after each where it may.
  */
 Datum
@@ -231,6 +233,7 @@ maintain(PG_FUNCTION_ARGS)
 		castNode(CallContext, fcinfo->context)->atomic;
 	TimestampTz as_of = moment_arg(fcinfo, 0);
 	char	   *name = seg_arg_text(fcinfo, 1);
+	bool		fold_all = !PG_ARGISNULL(2) && PG_GETARG_BOOL(2);
 	List	   *ids;
 	ListCell   *lc;
 
@@ -245,7 +248,7 @@ maintain(PG_FUNCTION_ARGS)
 			CHECK_FOR_INTERRUPTS();
 			memset(&done, 0, sizeof(done));
 			PushActiveSnapshot(GetTransactionSnapshot());
-			step(lfirst_int(lc), as_of, BATCH_MEMBERS, &done);
+			step(lfirst_int(lc), as_of, BATCH_MEMBERS, fold_all, &done);
 			PopActiveSnapshot();
 			if (!atomic)
 				SPI_commit();

@@ -30,6 +30,7 @@
 #include "postgres.h"
 
 #include "access/tupdesc.h"
+#include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
 
 #include "clock.h"
@@ -218,6 +219,14 @@ extern const SegClock *seg_eval_clock(const SegEval *eval);
 /* Forgets everything about the member before. */
 extern void seg_eval_member(SegEval *eval, const void *member);
 extern bool seg_eval_rule(SegEval *eval, int rule);
+
+/*
+ * Which items of folds will be asked about: others are not worked out along with them.  NULL: all.  They
+ * are numbered through all folds; seg_first_items() has the number of each fold's first one.  The
+ * set is the caller's, and has to stay for as long as it is in force.
+ */
+extern void seg_eval_want(SegEval *eval, const Bitmapset *items);
+extern int *seg_first_items(const SegProgram *program);
 
 /*
  * eval_until.c: the clock alone.  The first moment after that of the evaluation at which a rule's

@@ -348,19 +348,67 @@ member_of_text(const SegPopulation *population, Datum key, int64 *member)
 
 typedef bool (*MemberOf) (const SegPopulation *population, Datum key, int64 *member);
 
+/* A query asks about many members of one segment: which it is, is looked up once for its snapshot. */
+typedef struct Asked
+{
+	MemoryContext context;		/* of what was found */
+	SegSeen		seen;
+	text	   *names[2];		/* as given: the segment and, or NULL, the population */
+	SegPopulation *population;
+	SegSegment *segment;
+	bool		notes;
+} Asked;
+
+static bool
+is_named(const text *name, FunctionCallInfo fcinfo, int arg)
+{
+	text	   *given;
+
+	if (PG_ARGISNULL(arg) || name == NULL)
+		return PG_ARGISNULL(arg) && name == NULL;
+	given = PG_GETARG_TEXT_PP(arg);
+	return VARSIZE_ANY_EXHDR(given) == VARSIZE_ANY_EXHDR(name) &&
+		memcmp(VARDATA_ANY(given), VARDATA_ANY(name), VARSIZE_ANY_EXHDR(name)) == 0;
+}
+
+static const Asked *
+asked_about(FunctionCallInfo fcinfo, int segment_arg, int population_arg)
+{
+	Asked	   *asked = fcinfo->flinfo->fn_extra;
+	MemoryContext caller;
+
+	if (asked == NULL)
+	{
+		asked = MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(Asked));
+		asked->context = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "segment asked about", ALLOCSET_SMALL_SIZES);
+		fcinfo->flinfo->fn_extra = asked;
+	}
+	if (seg_seen_same(&asked->seen) && asked->segment != NULL && is_named(asked->names[0], fcinfo, segment_arg) &&
+		is_named(asked->names[1], fcinfo, population_arg))
+		return asked;
+	asked->segment = NULL;
+	MemoryContextReset(asked->context);
+	caller = MemoryContextSwitchTo(asked->context);
+	asked->names[0] = PG_GETARG_TEXT_P_COPY(segment_arg);
+	asked->names[1] = PG_ARGISNULL(population_arg) ? NULL : PG_GETARG_TEXT_P_COPY(population_arg);
+	asked->segment = segment_to_read(fcinfo, segment_arg, population_arg, &asked->population);
+	asked->notes = seg_current_notes(asked->population);
+	MemoryContextSwitchTo(caller);
+	return asked;
+}
+
 static Datum
 is_member(FunctionCallInfo fcinfo, MemberOf member_of)
 {
-	SegPopulation *population;
-	SegSegment *segment;
+	const Asked *asked;
 	int64		member;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
-	segment = segment_to_read(fcinfo, 0, 2, &population);
-	if (!member_of(population, PG_GETARG_DATUM(1), &member))
+	asked = asked_about(fcinfo, 0, 2);
+	if (!member_of(asked->population, PG_GETARG_DATUM(1), &member))
 		PG_RETURN_BOOL(false);
-	PG_RETURN_BOOL(seg_current_is(population, segment, member));
+	PG_RETURN_BOOL(seg_current_is(asked->population, asked->segment, member, asked->notes));
 }
 
 /*

@@ -174,7 +174,7 @@ extern void seg_check_read(const SegPopulation *population);
  * Switching users.  As the extension's owner our own tables are written, as the
  * population's owner the user's tables are read, in a security-restricted operation and in the
  * population's time zone.  Both pin search_path.  Undone by seg_user_restore, and by
- * transaction abort.
+ * transaction abort.  A user with guc_level 0 is nobody to go back to.
  */
 typedef struct SegUser
 {

@@ -77,6 +77,8 @@ seg_user_become_owner(SegUser *user, const SegPopulation *population)
 void
 seg_user_restore(const SegUser *user)
 {
+	if (user->guc_level == 0)
+		return;
 	AtEOXact_GUC(false, user->guc_level);
 	SetUserIdAndSecContext(user->save_user, user->save_sec_context);
 }

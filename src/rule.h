@@ -128,6 +128,25 @@ typedef enum SegCompare
 	SEG_EQ, SEG_LT, SEG_LE, SEG_GT, SEG_GE
 } SegCompare;
 
+/* Does the left side stand to the right one so, if it is less (below 0), equal (0) or greater? */
+static inline bool
+seg_compare_holds(SegCompare op, int order)
+{
+	switch (op)
+	{
+		case SEG_EQ:
+			return order == 0;
+		case SEG_LT:
+			return order < 0;
+		case SEG_LE:
+			return order <= 0;
+		case SEG_GT:
+			return order > 0;
+		default:
+			return order >= 0;
+	}
+}
+
 /* The same comparison with its sides exchanged. */
 static inline SegCompare
 seg_compare_mirrored(SegCompare op)

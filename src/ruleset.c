@@ -298,13 +298,23 @@ seg_ruleset_find(const SegRuleset *ruleset, int32 segment)
 	return low < ruleset->nsegments && ruleset->segments[low]->id == segment ? low : -1;
 }
 
-Bitmapset *
-seg_ruleset_relations(const SegRuleset *ruleset, const Bitmapset *rules)
+void
+seg_ruleset_load(const SegRuleset *ruleset, SegUser *user, int n, const int64 *members, const Bitmapset *rules)
 {
 	Bitmapset  *relations = NULL;
+	Bitmapset  *items = NULL;
+	ListCell   *lc;
 
 	for (int i = 0; i < list_length(ruleset->program->relations); i++)
 		if (bms_overlap(ruleset->readers[i], rules))
 			relations = bms_add_member(relations, i);
-	return relations;
+	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
+		foreach(lc, ruleset->items[i])
+			items = bms_add_member(items, lfirst_int(lc));
+	seg_live_load(ruleset->live, n, members, relations, items);
+	bms_free(relations);
+	bms_free(items);
+	user->guc_level = 0;
+	if (seg_live_runs_foreign(ruleset->live))
+		seg_user_become_owner(user, ruleset->population);
 }

@@ -12,6 +12,7 @@
 
 #include "postgres.h"
 
+#include "executor/tuptable.h"
 #include "nodes/bitmapset.h"
 
 #include "anchor.h"
@@ -48,6 +49,15 @@ typedef struct SegReadColumn
 	Bitmapset  *rules;
 } SegReadColumn;
 
+/* The same as it stands in the rows of one table, in the order of SegReads.columns. */
+typedef struct SegUseColumn
+{
+	AttrNumber	attnum;
+	Bitmapset  *rules;
+} SegUseColumn;
+
+typedef struct SegTouch SegTouch;
+
 /* Who reads what of an object. */
 typedef struct SegReads
 {
@@ -55,6 +65,7 @@ typedef struct SegReads
 	Bitmapset  *rules;			/* those that rows which come or go can change */
 	Bitmapset  *whole;			/* those that may read any of its columns */
 	List	   *columns;		/* of SegReadColumn * */
+	SegTouch   *touch;			/* NULL: not asked for yet, or nothing can be told */
 } SegReads;
 
 /* A segment whose rule cannot be bound any more, or evaluated. */
@@ -81,6 +92,7 @@ typedef struct SegRuleset
 	Bitmapset  *all;			/* all rules of segments */
 	SegReads   *reads;			/* by object; the rule that is being built counts as another behind all */
 	Bitmapset **readers;		/* by relation of the program: the rules that need it; the first all do */
+	List	  **items;			/* by rule: the items of folds that it has, as seg_eval_want() numbers them */
 	SegAnchors *anchors;		/* NULL: there are not so many rules */
 	Bitmapset  *anchored;		/* rules of groups */
 	Bitmapset  *loose;			/* the others */
@@ -100,14 +112,37 @@ extern SegRuleset *seg_ruleset_of_snapshot(int32 population);
 /* The number of a segment's rule, or -1. */
 extern int	seg_ruleset_find(const SegRuleset *ruleset, int32 segment);
 
-/* The relations of the program that rules need. */
-extern Bitmapset *seg_ruleset_relations(const SegRuleset *ruleset, const Bitmapset *rules);
+/*
+ * Reads what rules need of members (live.h), who can then be asked about them, by the user who runs
+ * from here on; afterwards he has to be restored.
+ */
+extern void seg_ruleset_load(const SegRuleset *ruleset, SegUser *user, int n, const int64 *members,
+							 const Bitmapset *rules);
 
 /* A count that rises when definitions change, as far as this backend has heard. */
 extern uint64 seg_definitions_generation(void);
 
 /* ruleset_reads.c */
 extern void seg_ruleset_find_reads(SegRuleset *ruleset);
+
+/*
+ * ruleset_touch.c: what a row itself tells.  Of the population or a source; NULL: nothing.
+ */
+extern SegTouch *seg_touch_of(SegRuleset *ruleset, int object);
+
+/* Columns that changed, in a set. */
+#define SEG_ANY_COLUMN				0
+#define SEG_TOUCHED_COLUMN(index)	((index) + 1)
+
+/*
+ * Takes from rules those that a member's own row cannot have turned.  changed has the columns
+ * that changed, SEG_ANY_COLUMN among them.
+ */
+extern Bitmapset *seg_touch_member(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *before,
+								   TupleTableSlot *after, const Bitmapset *changed, Bitmapset *rules);
+
+/* Adds to rules those that a row of a source without sources below can turn by coming or going. */
+extern Bitmapset *seg_touch_row(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row, Bitmapset *rules);
 
 /* ruleset_candidates.c */
 extern void seg_ruleset_plan_candidates(SegRuleset *ruleset);

@@ -21,6 +21,7 @@ typedef struct Walk
 	const SegProgram *program;
 	int			rule;
 	int		   *seen;			/* by expression: the last rule in which it was met */
+	int		   *first_items;	/* by fold */
 } Walk;
 
 static void walk_expr(Walk *w, const SegExpr *expr);
@@ -140,7 +141,12 @@ walk_expr(Walk *w, const SegExpr *expr)
 		walk_column(w, relation, list_nth(relation->columns, expr->column));
 	}
 	else if (expr->op == SEG_X_AGGREGATE)
+	{
+		/* of those that are evaluated */
+		if (w->program == w->ruleset->program)
+			w->ruleset->items[w->rule] = lappend_int(w->ruleset->items[w->rule], w->first_items[expr->fold] + expr->item);
 		walk_fold(w, list_nth(w->program->folds, expr->fold));
+	}
 	for (int i = 0; i < expr->nargs; i++)
 		walk_expr(w, expr->args[i]);
 }
@@ -151,7 +157,7 @@ walk_rules(SegRuleset *r, const SegProgram *program, int first)
 {
 	Size		size = sizeof(int) * (list_length(program->exprs) + 1);
 	Walk		w = {.ruleset = r,.population = r->population,.program = program,
-	.seen = palloc_extended(size, MCXT_ALLOC_HUGE)};
+	.seen = palloc_extended(size, MCXT_ALLOC_HUGE),.first_items = seg_first_items(program)};
 
 	memset(w.seen, 0xff, size);
 	for (int i = 0; i < program->nrules; i++)
@@ -165,6 +171,7 @@ walk_rules(SegRuleset *r, const SegProgram *program, int first)
 		walk_expr(&w, program->rules[i]);
 	}
 	pfree(w.seen);
+	pfree(w.first_items);
 }
 
 void
@@ -174,6 +181,7 @@ seg_ruleset_find_reads(SegRuleset *r)
 
 	r->reads = palloc0(sizeof(SegReads) * seg_object_count(p));
 	r->readers = palloc0(sizeof(Bitmapset *) * list_length(r->program->relations));
+	r->items = palloc0(sizeof(List *) * Max(r->program->nrules, 1));
 	r->reads[0].relid = p->relid;
 	for (int i = 0; i < p->nsources; i++)
 		r->reads[seg_object_of_source(i)].relid = p->sources[i].relid;

@@ -28,6 +28,7 @@
 typedef struct Finding
 {
 	int64		member;
+	SegChunkVersion chunk;		/* his chunk's */
 	bool		due;			/* he was due; all rules were evaluated */
 	TimestampTz now;
 	TimestampTz until;
@@ -103,15 +104,6 @@ evaluate(SegRuleset *ruleset, Finding *f)
 	}
 }
 
-/* A member's chunk; that of the member before will do, if it is the same. */
-static SegStateChunk *
-chunk_of(int32 population, int64 member, SegStateChunk *before)
-{
-	if (before != NULL && seg_state_number(before) == seg_chunk_of(member))
-		return before;
-	return seg_state_chunk(population, seg_chunk_of(member));
-}
-
 static int64
 record_changes(SegRuleset *ruleset, const Finding *f, SegStateChunk *chunk, SegTailWriter *writer, SegReason reason)
 {
@@ -178,8 +170,7 @@ evaluate_few(void *arg)
 	Few		   *few = arg;
 	SegUser		user;
 
-	seg_user_become_owner(&user, few->ruleset->population);
-	seg_live_load(few->ruleset->live, few->n, few->members, seg_ruleset_relations(few->ruleset, few->rules));
+	seg_ruleset_load(few->ruleset, &user, few->n, few->members, few->rules);
 	for (int i = 0; i < few->n; i++)
 		evaluate(few->ruleset, &few->findings[i]);
 	seg_user_restore(&user);
@@ -203,7 +194,9 @@ begin_few(Few *few, const SegMemberSet *members, const Bitmapset *rules, Timesta
 		Finding    *f = &few->findings[i];
 
 		few->members[i] = f->member = member;
-		chunk = chunk_of(population, member, chunk);
+		if (chunk == NULL || seg_state_number(chunk) != seg_chunk_of(member))
+			chunk = seg_state_chunk(population, seg_chunk_of(member));
+		f->chunk = seg_state_version(chunk);
 		f->now = Max(now, seg_state_settled(chunk));
 		f->due = seg_due_by(population, member, f->now);
 		f->rules = f->due ? few->ruleset->all : unconstify(Bitmapset *, rules);
@@ -218,7 +211,6 @@ settle_few(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *ru
 {
 	int32		population = ruleset->population->id;
 	Few			few = {.ruleset = ruleset};
-	SegStateChunk *chunk = NULL;
 	SegTailWriter writer;
 	int64		changes = 0;
 
@@ -228,9 +220,11 @@ settle_few(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *ru
 	seg_tail_writer_init(&writer, population);
 	for (int i = 0; i < few.n; i++)
 	{
-		chunk = chunk_of(population, few.findings[i].member, chunk);
-		changes += record_changes(ruleset, &few.findings[i], chunk, &writer, reason);
-		record_until(population, &few.findings[i], chunk, exclusive);
+		const Finding *f = &few.findings[i];
+		SegStateChunk *chunk = seg_state_chunk_again(population, seg_chunk_of(f->member), f->chunk);
+
+		changes += record_changes(ruleset, f, chunk, &writer, reason);
+		record_until(population, f, chunk, exclusive);
 	}
 	seg_tail_writer_end(&writer);
 	return changes;

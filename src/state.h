@@ -39,6 +39,16 @@ typedef struct SegStateSet
 extern SegStateChunk *seg_state_chunk(int32 population, int64 chunk);
 extern int64 seg_state_number(const SegStateChunk *chunk);
 
+/* What the row of a chunk says; and the chunk again, for the snapshot that it was read with. */
+typedef struct SegChunkVersion
+{
+	int64		version;
+	TimestampTz settled;
+} SegChunkVersion;
+
+extern SegChunkVersion seg_state_version(const SegStateChunk *chunk);
+extern SegStateChunk *seg_state_chunk_again(int32 population, int64 chunk, SegChunkVersion version);
+
 /* The moment that members were last evaluated for by the clock; DT_NOBEGIN: never. */
 extern TimestampTz seg_state_settled(const SegStateChunk *chunk);
 

@@ -157,41 +157,49 @@ find_chunk(int32 population, int64 number)
 }
 
 /* The row that says which version it is, if there is one. */
-static void
-read_state(int32 population, int64 number, int64 *version, TimestampTz *settled)
+static SegChunkVersion
+read_version(int32 population, int64 number)
 {
+	SegChunkVersion v = {.version = 0,.settled = DT_NOBEGIN};
 	SegScan		scan;
 	ScanKeyData keys[2];
 	bool		isnull;
 
-	*version = 0;
-	*settled = DT_NOBEGIN;
 	seg_key_int4(&keys[0], SEG_COL_CHUNK_POPULATION, population);
 	seg_key_int8(&keys[1], SEG_COL_CHUNK_CHUNK, BTEqualStrategyNumber, number);
 	seg_scan_begin(&scan, "chunk", "chunk_pkey", lengthof(keys), keys);
 	if (seg_scan_next(&scan))
 	{
-		*version = seg_scan_int8(&scan, SEG_COL_CHUNK_VERSION);
-		*settled = DatumGetTimestampTz(seg_scan_datum(&scan, SEG_COL_CHUNK_SETTLED, &isnull));
+		v.version = seg_scan_int8(&scan, SEG_COL_CHUNK_VERSION);
+		v.settled = DatumGetTimestampTz(seg_scan_datum(&scan, SEG_COL_CHUNK_SETTLED, &isnull));
 	}
 	seg_scan_end(&scan);
+	return v;
+}
+
+SegStateChunk *
+seg_state_chunk_again(int32 population, int64 number, SegChunkVersion version)
+{
+	SegStateChunk *c = find_chunk(population, number);
+
+	if (c->version != version.version)
+		forget_sets(c);
+	c->version = version.version;
+	c->settled = version.settled;
+	shrink_cache();
+	return c;
 }
 
 SegStateChunk *
 seg_state_chunk(int32 population, int64 number)
 {
-	int64		version;
-	TimestampTz settled;
-	SegStateChunk *c;
+	return seg_state_chunk_again(population, number, read_version(population, number));
+}
 
-	read_state(population, number, &version, &settled);
-	c = find_chunk(population, number);
-	if (c->version != version)
-		forget_sets(c);
-	c->version = version;
-	c->settled = settled;
-	shrink_cache();
-	return c;
+SegChunkVersion
+seg_state_version(const SegStateChunk *chunk)
+{
+	return (SegChunkVersion) {.version = chunk->version,.settled = chunk->settled};
 }
 
 int64

@@ -71,16 +71,11 @@ extern bool seg_store_lock(const SegPopulation *population, bool wait);
 extern int64 seg_store_build(const SegStoreTask *task, const SegProgram *program);
 
 /*
- * store_fold.c: makes sets of what the tail says of a chunk, and history of the tail.  The
- * caller has locked the population and the feed, and the active snapshot is younger than both.
+ * store_fold.c: makes sets of what the tail says of chunks, and history of the tail, chunk after
+ * chunk, until there were about so many rows; nothing where somebody else has locked the feed.
+ * Chunks for which it is worth it at a moment, DT_NOEND: all.  The caller has locked the population.
  * Returns how many rows of the tail that were.
  */
-extern int64 seg_store_fold(const SegPopulation *population, int64 chunk);
-
-/*
- * The same chunk after chunk, until there were about so many rows; nothing where somebody else
- * has locked the feed.
- */
-extern int64 seg_store_fold_some(const SegPopulation *population, int64 most);
+extern int64 seg_store_fold_some(const SegPopulation *population, int64 most, TimestampTz now);
 
 #endif							/* SEG_STORE_H */

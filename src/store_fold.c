@@ -6,6 +6,10 @@
  * each change in the tail or in the sets, never in both or neither.  Rows that a transaction
  * appends meanwhile stay behind: they were appended by somebody who saw the ones before them.
  *
+ * It rewrites every set that the tail speaks of, be it for one member.  So a chunk is left alone
+ * until there are enough rows to share the cost, or one that has waited long enough: all who
+ * read a segment read the rows of its tail, too.
+ *
  * Copyright (c) 2026, the segments authors
  */
 #include "postgres.h"
@@ -19,9 +23,14 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "lock.h"
 #include "store.h"
+
+/* Worth a fold: so many rows, or one so old. */
+#define ENOUGH_ROWS		500
+#define OLD_ENOUGH		(10 * USECS_PER_MINUTE)
 
 static ArrayType *
 to_array(Datum *values, int n, Oid type)
@@ -41,9 +50,19 @@ execute(const char *sql, int n, Oid *types, Datum *values, int expected)
 		elog(ERROR, "cannot execute: %s", sql);
 }
 
-/* The ids of a chunk's rows in the tail that the active snapshot sees. */
+/* Is one of the tail's rows so old?  What is dated ahead was found for a moment to come, who knows when. */
+static bool
+is_old(const SegScan *scan, TimestampTz now)
+{
+	bool		isnull;
+	TimestampTz at = DatumGetTimestampTz(seg_scan_datum(scan, SEG_COL_CHANGE_AT, &isnull));
+
+	return TIMESTAMP_IS_NOEND(now) || at > now || now - at >= OLD_ENOUGH;
+}
+
+/* The ids of a chunk's rows in the tail that the active snapshot sees; *worth: it is worth to fold them. */
 static ArrayType *
-ids_of(int32 population, int64 chunk, int *n)
+ids_of(int32 population, int64 chunk, TimestampTz now, int *n, bool *worth)
 {
 	int64		first = seg_chunk_first_key(chunk);
 	int			room = 1024;
@@ -52,6 +71,7 @@ ids_of(int32 population, int64 chunk, int *n)
 	SegScan		scan;
 
 	*n = 0;
+	*worth = false;
 	seg_key_int4(&keys[0], SEG_COL_CHANGE_POPULATION, population);
 	seg_key_int8(&keys[1], SEG_COL_CHANGE_MEMBER, BTGreaterEqualStrategyNumber, first);
 	seg_key_int8(&keys[2], SEG_COL_CHANGE_MEMBER, BTLessEqualStrategyNumber, first + SEG_CHUNK_MASK);
@@ -65,8 +85,10 @@ ids_of(int32 population, int64 chunk, int *n)
 			ids = repalloc_huge(ids, sizeof(Datum) * room);
 		}
 		ids[(*n)++] = Int64GetDatum(seg_scan_int8(&scan, SEG_COL_CHANGE_ID));
+		*worth |= is_old(&scan, now);
 	}
 	seg_scan_end(&scan);
+	*worth |= *n >= ENOUGH_ROWS;
 	return to_array(ids, *n, INT8OID);
 }
 
@@ -149,21 +171,22 @@ move_to_history(int32 population, int64 chunk, ArrayType *ids)
 			4, types, values, SPI_OK_INSERT);
 }
 
-int64
-seg_store_fold(const SegPopulation *population, int64 chunk)
+static int64
+fold(const SegPopulation *population, int64 chunk, TimestampTz now)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "segments fold", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	SegTailChunk *tails;
 	ArrayType  *ids;
+	bool		worth;
 	int			nrows;
 	int			n;
 	SegUser		user;
 
-	tails = seg_tail_of_chunk(population->id, chunk, &n);
-	ids = ids_of(population->id, chunk, &nrows);
-	if (n > 0)
+	ids = ids_of(population->id, chunk, now, &nrows, &worth);
+	if (worth)
 	{
+		tails = seg_tail_of_chunk(population->id, chunk, &n);
 		seg_user_become_extension(&user);
 		SPI_connect();
 		write_sets(population, chunk, tails, n);
@@ -175,11 +198,11 @@ seg_store_fold(const SegPopulation *population, int64 chunk)
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
-	return nrows;
+	return worth ? nrows : 0;
 }
 
 int64
-seg_store_fold_some(const SegPopulation *population, int64 most)
+seg_store_fold_some(const SegPopulation *population, int64 most, TimestampTz now)
 {
 	int64		folded = 0;
 	int64		chunk;
@@ -193,7 +216,7 @@ seg_store_fold_some(const SegPopulation *population, int64 most)
 		 from = chunk + 1)
 	{
 		CHECK_FOR_INTERRUPTS();
-		folded += seg_store_fold(population, chunk);
+		folded += fold(population, chunk, now);
 	}
 	PopActiveSnapshot();
 	return folded;

@@ -48,6 +48,7 @@ typedef struct Touched
 {
 	SegUse	   *use;
 	const SegReads *reads;
+	SegTouch   *touch;			/* what rows themselves tell; or NULL */
 	TupleDesc	tupdesc;
 	Bitmapset  *rules;			/* that may have another answer now */
 	Datum	   *keys;			/* of the rows concerned */
@@ -79,8 +80,20 @@ add_key(Touched *t, TupleTableSlot *slot)
 static void
 add_row(Touched *t, TupleTableSlot *slot)
 {
-	t->rules = bms_add_members(t->rules, t->reads->rules);
-	t->way = true;
+	Bitmapset  *rules;
+
+	if (t->touch == NULL || t->use->object == 0)
+	{
+		t->rules = bms_add_members(t->rules, t->reads->rules);
+		t->way = true;
+		add_key(t, slot);
+		return;
+	}
+	rules = seg_touch_row(t->touch, t->use->columns, slot, NULL);
+	if (rules == NULL)
+		return;
+	t->rules = bms_add_members(t->rules, rules);
+	bms_free(rules);
 	add_key(t, slot);
 }
 
@@ -107,11 +120,52 @@ differs_at_all(TupleDesc tupdesc, TupleTableSlot *a, TupleTableSlot *b)
 	return false;
 }
 
+/* The rules that read a column which changed, and those columns. */
+static Bitmapset *
+readers(const Touched *t, TupleTableSlot *old_row, TupleTableSlot *new_row, Bitmapset **changed)
+{
+	Bitmapset  *rules = NULL;
+
+	*changed = NULL;
+	for (int i = 0; i < t->use->ncolumns; i++)
+	{
+		const SegUseColumn *column = &t->use->columns[i];
+
+		if (!differs(t->tupdesc, column->attnum, old_row, new_row))
+			continue;
+		rules = bms_add_members(rules, column->rules);
+		*changed = bms_add_member(*changed, SEG_TOUCHED_COLUMN(i));
+	}
+	if (t->reads->whole != NULL && (rules != NULL || differs_at_all(t->tupdesc, old_row, new_row)))
+		rules = bms_add_members(rules, t->reads->whole);
+	if (rules != NULL)
+		*changed = bms_add_member(*changed, SEG_ANY_COLUMN);
+	return rules;
+}
+
+/* Of rules that read it, those that the row can have turned. */
+static Bitmapset *
+turned(const Touched *t, TupleTableSlot *old_row, TupleTableSlot *new_row, const Bitmapset *changed, Bitmapset *rules)
+{
+	Bitmapset  *counting;
+
+	if (t->touch == NULL)
+		return rules;
+	if (t->use->object == 0)
+		return seg_touch_member(t->touch, t->use->columns, old_row, new_row, changed, rules);
+	counting = seg_touch_row(t->touch, t->use->columns, old_row, NULL);
+	counting = seg_touch_row(t->touch, t->use->columns, new_row, counting);
+	rules = bms_int_members(rules, counting);
+	bms_free(counting);
+	return rules;
+}
+
 /* A row that was updated. */
 static void
 add_update(Touched *t, TupleTableSlot *old_row, TupleTableSlot *new_row)
 {
-	Bitmapset  *rules = NULL;
+	Bitmapset  *changed;
+	Bitmapset  *rules;
 
 	if (differs(t->tupdesc, t->use->key, old_row, new_row))
 	{
@@ -119,22 +173,17 @@ add_update(Touched *t, TupleTableSlot *old_row, TupleTableSlot *new_row)
 		add_row(t, new_row);
 		return;
 	}
-	for (int i = 0; i < t->use->ncolumns; i++)
+	rules = readers(t, old_row, new_row, &changed);
+	if (rules != NULL)
+		rules = turned(t, old_row, new_row, changed, rules);
+	if (!bms_is_empty(rules))
 	{
-		const SegUseColumn *column = &t->use->columns[i];
-
-		if (!bms_is_subset(column->rules, t->rules) || rules == NULL)
-			if (differs(t->tupdesc, column->attnum, old_row, new_row))
-				rules = bms_add_members(rules, column->rules);
+		t->rules = bms_add_members(t->rules, rules);
+		t->way |= t->use->referred != InvalidAttrNumber && differs(t->tupdesc, t->use->referred, old_row, new_row);
+		add_key(t, new_row);
 	}
-	if (t->reads->whole != NULL && differs_at_all(t->tupdesc, old_row, new_row))
-		rules = bms_add_members(rules, t->reads->whole);
-	if (rules == NULL)
-		return;
-	t->rules = bms_add_members(t->rules, rules);
-	t->way |= t->use->referred != InvalidAttrNumber && differs(t->tupdesc, t->use->referred, old_row, new_row);
 	bms_free(rules);
-	add_key(t, new_row);
+	bms_free(changed);
 }
 
 /* Transition tables. */
@@ -265,6 +314,12 @@ track_use(SegUse *use, TriggerData *trigger)
 	SegMemberSet *members;
 
 	get_typlenbyval(TupleDescAttr(touched.tupdesc, use->key - 1)->atttypid, &touched.len, &touched.byval);
+	/*
+	 * What leads to others can turn their rules, too.  Where there are rules in groups, it is sooner told
+	 * by the group.  A rule that is coming has a program of its own.
+	 */
+	if (!use->leads && ruleset->anchors == NULL && ruleset->coming == NULL)
+		touched.touch = seg_touch_of(ruleset, use->object);
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		read_rows(&touched, trigger->tg_newtable, "NEW");
 	else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))

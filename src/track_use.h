@@ -15,13 +15,6 @@
 #include "member_set.h"
 #include "ruleset.h"
 
-/* A column that rules read, as it stands in the rows of one table. */
-typedef struct SegUseColumn
-{
-	AttrNumber	attnum;
-	Bitmapset  *rules;
-} SegUseColumn;
-
 /* One population's use of a table: as the population itself, a source or a lookup. */
 typedef struct SegUse
 {

@@ -11,6 +11,7 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -108,6 +109,14 @@ is_citext(Oid typid)
 	return result;
 }
 
+/* Enums are the user's, but not what compares them. */
+static bool
+is_foreign(Oid typid, Oid compare)
+{
+	return compare >= FirstNormalObjectId || typid == RECORDOID ||
+		(typid >= FirstNormalObjectId && get_typtype(typid) != TYPTYPE_ENUM);
+}
+
 /* A type outside our list: one that compares by its btree operators, or citext. */
 static void
 take_other_type(SegTypeInfo *info, Oid typid)
@@ -121,6 +130,7 @@ take_other_type(SegTypeInfo *info, Oid typid)
 	other->typalign = entry->typalign;
 	fmgr_info(entry->cmp_proc_finfo.fn_oid, &other->compare);
 	other->is_citext = is_citext(typid);
+	other->is_foreign = is_foreign(typid, entry->cmp_proc_finfo.fn_oid);
 	info->other = other;
 	if (other->is_citext && info->type == SEG_T_LIST)
 		info->elem = SEG_T_TEXT;
@@ -667,19 +677,7 @@ seg_value_test(const SegValue *a, SegCompare op, const SegValue *b, const SegCom
 
 	if (op == SEG_EQ)
 		return seg_value_equal(a, b, how);
-	if (!seg_value_compare(a, b, how, &result))
-		return false;
-	switch (op)
-	{
-		case SEG_LT:
-			return result < 0;
-		case SEG_LE:
-			return result <= 0;
-		case SEG_GT:
-			return result > 0;
-		default:
-			return result >= 0;
-	}
+	return seg_value_compare(a, b, how, &result) && seg_compare_holds(op, result);
 }
 
 int

@@ -51,6 +51,7 @@ typedef struct SegOtherType
 	bool		typbyval;
 	char		typalign;
 	bool		is_citext;		/* SEG_T_TEXT whose comparisons and predicates fold case */
+	bool		is_foreign;		/* comparing may run functions that are not PostgreSQL's own */
 	FmgrInfo	compare;		/* btree support function 1 */
 } SegOtherType;
 

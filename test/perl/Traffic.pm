@@ -231,7 +231,7 @@ EOT
 );
 
 my %upkeep = (
-	maintain => [3, "CALL segments.maintain();\n"],
+	maintain => [3, "CALL segments.maintain(fold_all => true);\n"],
 	step => [6, "SELECT segments.maintain_step(max_members => :hot);\n"],
 	clock => [2, "SELECT nextval('tick');\n\\sleep :age ms\n"]);
 

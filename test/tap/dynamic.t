@@ -170,7 +170,8 @@ sub altered
 sub upkeep
 {
 	return pick("SELECT segments.maintain_step(max_members => " . pick(1, 3, 10, 50) . ");\n",
-		"SELECT segments.maintain_step(max_members => 20, population => :'population');\n", "CALL segments.maintain();\n");
+		"SELECT segments.maintain_step(max_members => 20, population => :'population');\n",
+		"CALL segments.maintain(fold_all => " . pick('true', 'false') . ");\n");
 }
 
 # Several statements in a transaction, some of which are taken back.

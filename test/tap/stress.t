@@ -38,7 +38,7 @@ foreach (@running)
 }
 
 is(wrong(), '', "nothing is wrong (seed $seed)");
-sql('SELECT present(); CALL segments.maintain();');
+sql('SELECT present(); CALL segments.maintain(fold_all => true);');
 is(wrong(), '', 'nor after upkeep');
 is(sql('SELECT count(*) FROM segments.due WHERE at = \'-infinity\''), '0', 'nobody is in doubt any more');
 is(sql('SELECT count(*) FROM segments.change'), '0', 'everything is folded');

@@ -1,0 +1,472 @@
+/*
+ * ruleset_touch.c
+ *		Which rules a row can turn that came, went or changed, as far as the row itself tells.
+ *
+ * A rule need not be evaluated, now or later, if it says the same of the row before and after at
+ * every moment, whatever all other rows are.  So conditions that read nothing but columns of the
+ * row, and no clock, are evaluated for both; everything else is unknown, and may differ if it
+ * reads a column that changed.  A row of a source that no aggregate of a rule accepts, in whatever
+ * window, is as good as not there.
+ *
+ * This runs before anybody's rights are looked at and outside of every attempt.  So only what
+ * can neither fail nor call a function of the user's counts as known.
+ *
+ * Copyright (c) 2026, the segments authors
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "eval_fold.h"
+#include "ruleset.h"
+
+/* The row before and after, as indexes. */
+enum
+{
+	BEFORE, AFTER
+};
+
+/* What is known of a condition before and after. */
+typedef enum Told
+{
+	STAYS_FALSE, STAYS_TRUE,	/* both times, for good */
+	STAYS,						/* whatever it is */
+	DIFFERS						/* perhaps */
+} Told;
+
+/* An aggregate over the rows of the source. */
+typedef struct Counted
+{
+	const SegFold *fold;
+	const SegFoldItem *item;
+	Bitmapset  *rules;
+} Counted;
+
+/* What is known of an expression. */
+typedef struct About
+{
+	bool		seen;
+	bool		own;			/* the row alone tells its value */
+	Bitmapset  *columns;		/* that it reads of the object, SEG_ANY_COLUMN or SEG_TOUCHED_COLUMN() */
+} About;
+
+struct SegTouch
+{
+	const SegProgram *program;
+	const SegReads *reads;
+	int			relation;
+	int		   *columns;		/* by column of the relation: index in reads->columns; -1: the row does not tell it */
+	About	   *about;			/* by expression */
+	SegEval    *evals[2];		/* BEFORE, AFTER */
+	int			nitems;
+	Counted	   *items;
+	const SegUseColumn *at;		/* of the rows at hand */
+};
+
+/* Reading the row, which is a slot. */
+
+static void
+get_column(void *arg, const SegRelation *relation, const void *row, int column, SegValue *out)
+{
+	const SegTouch *touch = arg;
+	const SegColumn *c = list_nth(relation->columns, column);
+	bool		isnull;
+	Datum		value = slot_getattr(unconstify(void *, row), touch->at[touch->columns[column]].attnum, &isnull);
+
+	seg_value_from_datum(out, &c->type, value, isnull, seg_eval_clock(touch->evals[BEFORE]));
+}
+
+/* What expressions read. */
+
+/* Can its values be looked at without a function of the user's? */
+static bool
+is_plain_type(const SegTypeInfo *type)
+{
+	return type->type != SEG_T_JSON && type->type != SEG_T_OPAQUE &&
+		(type->other == NULL || !type->other->is_foreign);
+}
+
+/* The index of a column in what rules read, or -1. */
+static int
+find_column(const SegReads *reads, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, reads->columns)
+		if (strcmp(((const SegReadColumn *) lfirst(lc))->name, name) == 0)
+			return foreach_current_index(lc);
+	return -1;
+}
+
+/* The one that is a column's value, or -1. */
+static int
+own_column(const SegTouch *touch, const SegRelation *relation, const SegColumn *column)
+{
+	Oid			relid = touch->reads->relid;
+
+	if (column->nlookups > 0 || column->npath > 0 || !is_plain_type(&column->type))
+		return -1;
+	if (column->kind != SEG_COLUMN_ATTRIBUTE &&
+		!(column->kind == SEG_COLUMN_MOMENT && column->source == relation->source))
+		return -1;
+	if (getBaseType(get_atttype(relid, get_attnum(relid, column->name))) != column->type.typid)
+		return -1;
+	return find_column(touch->reads, column->name);
+}
+
+/* What a column's value depends on. */
+static int
+read_column(const SegTouch *touch, const SegColumn *column)
+{
+	int			index;
+
+	if (column->kind == SEG_COLUMN_EXPRESSION)
+		return SEG_ANY_COLUMN;
+	index = find_column(touch->reads, column->nlookups > 0 ?
+						touch->program->population->lookups[column->lookups[0]].key : column->name);
+	return index < 0 ? SEG_ANY_COLUMN : SEG_TOUCHED_COLUMN(index);
+}
+
+static const About *look(SegTouch *touch, const SegExpr *expr);
+
+static void
+look_at(SegTouch *touch, About *about, const SegExpr *expr)
+{
+	if (expr != NULL)
+		about->columns = bms_add_members(about->columns, look(touch, expr)->columns);
+}
+
+static void
+look_at_aggregate(SegTouch *touch, About *about, const SegExpr *expr)
+{
+	const SegFold *fold = list_nth(touch->program->folds, expr->fold);
+	const SegFoldItem *item = list_nth(fold->items, expr->item);
+
+	look_at(touch, about, fold->filter);
+	look_at(touch, about, item->window);
+	look_at(touch, about, item->where);
+	look_at(touch, about, item->measure);
+}
+
+static bool
+is_known_op(const SegExpr *expr)
+{
+	switch (expr->op)
+	{
+		case SEG_X_CONST:
+		case SEG_X_AND:
+		case SEG_X_OR:
+		case SEG_X_NOT:
+		case SEG_X_TRUTH:
+		case SEG_X_COMPARE:
+		case SEG_X_IN:
+		case SEG_X_STARTS:
+		case SEG_X_ENDS:
+		case SEG_X_CONTAINS:
+		case SEG_X_HAS_ANY:
+		case SEG_X_HAS_ALL:
+		case SEG_X_IS_NULL:
+		case SEG_X_IS_EMPTY:
+			return true;
+		default:
+			return false;
+	}
+}
+
+static const About *
+look(SegTouch *touch, const SegExpr *expr)
+{
+	About	   *about = &touch->about[expr->id];
+
+	check_stack_depth();
+	if (about->seen)
+		return about;
+	about->own = is_known_op(expr) && !expr->moves;
+	if (expr->op == SEG_X_COLUMN && expr->relation == touch->relation)
+	{
+		const SegRelation *relation = list_nth(touch->program->relations, expr->relation);
+
+		about->own = touch->columns[expr->column] >= 0;
+		about->columns = bms_make_singleton(read_column(touch, list_nth(relation->columns, expr->column)));
+	}
+	else if (expr->op == SEG_X_AGGREGATE)
+		look_at_aggregate(touch, about, expr);
+	for (int i = 0; i < expr->nargs; i++)
+	{
+		look_at(touch, about, expr->args[i]);
+		about->own &= look(touch, expr->args[i])->own;
+	}
+	about->seen = true;
+	return about;
+}
+
+/* Which aggregates over the rows of the source a rule has. */
+
+typedef struct Walk
+{
+	SegTouch   *touch;
+	int			rule;
+	Bitmapset  *exprs;			/* seen already, in this rule */
+} Walk;
+
+static void
+add_item(SegTouch *touch, const SegFold *fold, const SegFoldItem *item, int rule)
+{
+	Counted	   *found = NULL;
+
+	for (int i = 0; i < touch->nitems && found == NULL; i++)
+		if (touch->items[i].item == item)
+			found = &touch->items[i];
+	if (found == NULL)
+	{
+		touch->items = touch->items == NULL ? palloc(sizeof(Counted)) :
+			repalloc(touch->items, sizeof(Counted) * (touch->nitems + 1));
+		found = &touch->items[touch->nitems++];
+		*found = (Counted) {.fold = fold,.item = item};
+	}
+	found->rules = bms_add_member(found->rules, rule);
+}
+
+static void
+find_items(Walk *w, const SegExpr *expr)
+{
+	check_stack_depth();
+	if (expr == NULL || bms_is_member(expr->id, w->exprs))
+		return;
+	w->exprs = bms_add_member(w->exprs, expr->id);
+	if (expr->op == SEG_X_AGGREGATE)
+	{
+		const SegFold *fold = list_nth(w->touch->program->folds, expr->fold);
+		const SegFoldItem *item = list_nth(fold->items, expr->item);
+
+		if (fold->relation == w->touch->relation)
+			add_item(w->touch, fold, item, w->rule);
+		find_items(w, fold->filter);
+		find_items(w, item->window);
+		find_items(w, item->where);
+		find_items(w, item->measure);
+	}
+	for (int i = 0; i < expr->nargs; i++)
+		find_items(w, expr->args[i]);
+}
+
+/* Making it. */
+
+static int
+relation_of(const SegProgram *program, int object)
+{
+	ListCell   *lc;
+
+	foreach(lc, program->relations)
+		if (((const SegRelation *) lfirst(lc))->source == object - 1)
+			return foreach_current_index(lc);
+	return -1;
+}
+
+static SegTouch *
+make(const SegRuleset *ruleset, int object, int relationno)
+{
+	const SegProgram *program = ruleset->program;
+	const SegRelation *relation = list_nth(program->relations, relationno);
+	SegTouch   *touch = palloc0(sizeof(SegTouch));
+	SegReader	reader = {.arg = touch,.column = get_column};
+	ListCell   *lc;
+
+	touch->program = program;
+	touch->reads = &ruleset->reads[object];
+	touch->relation = relationno;
+	touch->columns = palloc(sizeof(int) * Max(list_length(relation->columns), 1));
+	foreach(lc, relation->columns)
+		touch->columns[foreach_current_index(lc)] = own_column(touch, relation, lfirst(lc));
+	touch->about = palloc0(sizeof(About) * Max(list_length(program->exprs), 1));
+	for (int i = 0; i < program->nrules; i++)
+	{
+		Walk		w = {.touch = touch,.rule = i};
+
+		(void) look(touch, program->rules[i]);
+		if (object > 0)
+			find_items(&w, program->rules[i]);
+		bms_free(w.exprs);
+	}
+	for (int i = 0; i < (int) lengthof(touch->evals); i++)
+		touch->evals[i] = seg_eval_begin(program, &reader, 0);
+	return touch;
+}
+
+SegTouch *
+seg_touch_of(SegRuleset *ruleset, int object)
+{
+	SegReads   *reads = &ruleset->reads[object];
+	int			relation = relation_of(ruleset->program, object);
+	MemoryContext caller;
+
+	Assert(object < seg_object_of_lookup(ruleset->population, 0));
+	if (reads->touch == NULL && relation >= 0)
+	{
+		caller = MemoryContextSwitchTo(ruleset->context);
+		reads->touch = make(ruleset, object, relation);
+		MemoryContextSwitchTo(caller);
+	}
+	return reads->touch;
+}
+
+/* Members' own rows. */
+
+static bool
+changes(const SegTouch *touch, const SegExpr *expr, const Bitmapset *changed)
+{
+	return bms_overlap(touch->about[expr->id].columns, changed);
+}
+
+static Told tell(SegTouch *touch, const SegExpr *expr, const Bitmapset *changed);
+
+/* A condition that the row alone tells.  What is compared with a constant is not worth remembering. */
+static bool
+holds(SegEval *e, const SegExpr *expr)
+{
+	bool		decisive = expr->op == SEG_X_OR;
+
+	check_stack_depth();
+	if (expr->op == SEG_X_COMPARE && expr->args[1]->op == SEG_X_CONST)
+		return seg_eval_compare(e, expr, seg_eval_value(e, expr->args[0]), &expr->args[1]->constant);
+	if (expr->op != SEG_X_AND && expr->op != SEG_X_OR)
+		return seg_eval_condition(e, expr);
+	for (int i = 0; i < expr->nargs; i++)
+		if (holds(e, expr->args[i]) == decisive)
+			return decisive;
+	return !decisive;
+}
+
+/*
+ * What a gate's arguments say together that changed columns have a say in.  They come first: for
+ * most rows nothing of that differs, and then the rest does not matter.
+ */
+static Told
+tell_changed(SegTouch *touch, const SegExpr *gate, const Bitmapset *changed, Told decisive)
+{
+	bool		neutral = decisive == STAYS_FALSE;
+	bool		before = neutral;
+	bool		after = neutral;
+	bool		differs = false;
+
+	for (int i = 0; i < gate->nargs; i++)
+	{
+		const SegExpr *arg = gate->args[i];
+		Told		told;
+
+		if (!changes(touch, arg, changed))
+			continue;
+		if (touch->about[arg->id].own)
+		{
+			if (before == neutral)
+				before = holds(touch->evals[BEFORE], arg);
+			if (after == neutral)
+				after = holds(touch->evals[AFTER], arg);
+			if (before != neutral && after != neutral)
+				return decisive;
+			continue;
+		}
+		told = tell(touch, arg, changed);
+		if (told == decisive)
+			return decisive;
+		differs |= told == DIFFERS;
+	}
+	return differs || before != after ? DIFFERS : STAYS;
+}
+
+static Told
+tell_gate(SegTouch *touch, const SegExpr *expr, const Bitmapset *changed)
+{
+	Told		decisive = expr->op == SEG_X_AND ? STAYS_FALSE : STAYS_TRUE;
+	Told		told = tell_changed(touch, expr, changed, decisive);
+
+	for (int i = 0; told == DIFFERS && i < expr->nargs; i++)
+		if (!changes(touch, expr->args[i], changed) && tell(touch, expr->args[i], changed) == decisive)
+			return decisive;
+	return told;
+}
+
+static Told
+tell(SegTouch *touch, const SegExpr *expr, const Bitmapset *changed)
+{
+	Told		told;
+	bool		after;
+
+	check_stack_depth();
+	if (!changes(touch, expr, changed))
+	{
+		if (!touch->about[expr->id].own)
+			return STAYS;
+		return holds(touch->evals[AFTER], expr) ? STAYS_TRUE : STAYS_FALSE;
+	}
+	if (expr->op == SEG_X_AND || expr->op == SEG_X_OR)
+		return tell_gate(touch, expr, changed);
+	if (expr->op == SEG_X_NOT)
+	{
+		told = tell(touch, expr->args[0], changed);
+		return told == STAYS_TRUE ? STAYS_FALSE : told == STAYS_FALSE ? STAYS_TRUE : told;
+	}
+	if (!touch->about[expr->id].own)
+		return DIFFERS;
+	after = holds(touch->evals[AFTER], expr);
+	if (holds(touch->evals[BEFORE], expr) != after)
+		return DIFFERS;
+	return after ? STAYS_TRUE : STAYS_FALSE;
+}
+
+Bitmapset *
+seg_touch_member(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *before, TupleTableSlot *after,
+				 const Bitmapset *changed, Bitmapset *rules)
+{
+	touch->at = columns;
+	seg_eval_member(touch->evals[BEFORE], before);
+	seg_eval_member(touch->evals[AFTER], after);
+	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
+		if (tell(touch, touch->program->rules[i], changed) != DIFFERS)
+			rules = bms_del_member(rules, i);
+	return rules;
+}
+
+/* Rows of a source. */
+
+/* Can a condition hold for the row at hand, of the fold, at some moment and together with some other rows? */
+static bool
+can_hold(SegTouch *touch, const SegFold *fold, const SegExpr *expr, bool wanted)
+{
+	check_stack_depth();
+	/* a row around this one may be of the same source, and is not at hand */
+	if (touch->about[expr->id].own && (expr->reads & ~(1U << fold->scope)) == 0)
+		return holds(touch->evals[AFTER], expr) == wanted;
+	if (expr->op == SEG_X_NOT)
+		return can_hold(touch, fold, expr->args[0], !wanted);
+	if (expr->op != (wanted ? SEG_X_AND : SEG_X_OR))
+		return true;
+	for (int i = 0; i < expr->nargs; i++)
+		if (!can_hold(touch, fold, expr->args[i], wanted))
+			return false;
+	return true;
+}
+
+Bitmapset *
+seg_touch_row(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row, Bitmapset *rules)
+{
+	int			scope = SEG_SCOPE_MEMBER;
+
+	touch->at = columns;
+	for (int i = 0; i < touch->nitems; i++)
+	{
+		const Counted *item = &touch->items[i];
+
+		if (bms_is_subset(item->rules, rules))
+			continue;
+		if (item->fold->scope != scope)
+			seg_eval_row(touch->evals[AFTER], item->fold->scope, row);
+		scope = item->fold->scope;
+		if ((item->fold->filter == NULL || can_hold(touch, item->fold, item->fold->filter, true)) &&
+			(item->item->where == NULL || can_hold(touch, item->fold, item->item->where, true)))
+			rules = bms_add_members(rules, item->rules);
+	}
+	return rules;
+}
