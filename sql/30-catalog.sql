@@ -17,7 +17,8 @@ CREATE TABLE segments.population (
 	time_zone text NOT NULL,
 	view_schema name,
 	maintenance text NOT NULL DEFAULT 'scheduled'
-		CHECK (maintenance IN ('immediate', 'queued', 'scheduled'))
+		CHECK (maintenance IN ('immediate', 'queued', 'scheduled')),
+	definition bigint NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE segments.population IS 'tables whose rows are segmented';
 COMMENT ON COLUMN segments.population.relation IS 'table or view with one row for each member';
@@ -27,6 +28,7 @@ COMMENT ON COLUMN segments.population.dictionary IS 'members are numbers given b
 COMMENT ON COLUMN segments.population.owner IS 'role that reads the data when rules are evaluated';
 COMMENT ON COLUMN segments.population.time_zone IS 'where days and months begin';
 COMMENT ON COLUMN segments.population.view_schema IS 'schema with one view for each segment; null: there are none';
+COMMENT ON COLUMN segments.population.definition IS 'never given twice; another one whenever a definition changes';
 COMMENT ON COLUMN segments.population.maintenance IS 'immediate: every statement leaves its segments exact; queued: statements only note whom they touch; scheduled: refresh() alone';
 
 CREATE TABLE segments.source (

@@ -226,8 +226,9 @@ seg_define_begin_found(SegPopulation *population)
 
 	seg_check_manage(population);
 
-	/* somebody else may drop or change it while we wait */
-	if (seg_define_write("SELECT id FROM segments.population WHERE id = $1 FOR UPDATE", 1, &param) == 0)
+	/* somebody else may drop or change it while we wait; whoever reads what we define knows it by the number */
+	if (seg_define_write("UPDATE segments.population SET definition = pg_catalog.nextval('segments.chunk_version')"
+						 " WHERE id = $1", 1, &param) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("population \"%s\" does not exist any more", population->name)));

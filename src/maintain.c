@@ -135,7 +135,7 @@ clear_building(int32 id)
 
 	(void) seg_define_write("DELETE FROM segments.building WHERE population = $1", 1, &param);
 	CommandCounterIncrement();
-	return seg_ruleset_latest(id);
+	return seg_ruleset_locked(id);
 }
 
 /* One batch, if nobody else is at it. */
@@ -149,7 +149,7 @@ step(int32 id, TimestampTz as_of, int64 max_members, bool fold_all, Done *done)
 
 	if (!seg_store_lock(&population, false))
 		return;
-	ruleset = seg_ruleset_latest(id);
+	ruleset = seg_ruleset_locked(id);
 	if (ruleset->building && seg_lock_builder(id, false))
 		ruleset = clear_building(id);
 	if (ruleset->population->maintenance != SEG_SCHEDULED && !ruleset->building)

@@ -235,6 +235,7 @@ read_population(const SegScan *scan)
 	population->time_zone = seg_scan_text(scan, SEG_COL_POPULATION_TIME_ZONE);
 	population->view_schema = seg_scan_name(scan, SEG_COL_POPULATION_VIEW_SCHEMA);
 	(void) seg_maintenance_of(seg_scan_text(scan, SEG_COL_POPULATION_MAINTENANCE), &population->maintenance);
+	population->definition = seg_scan_int8(scan, SEG_COL_POPULATION_DEFINITION);
 	return population;
 }
 

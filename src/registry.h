@@ -83,6 +83,7 @@ typedef struct SegPopulation
 	char	   *time_zone;
 	char	   *view_schema;	/* where each segment has a view; NULL: nowhere */
 	SegMaintenance maintenance;
+	int64		definition;		/* another one whenever something of it, or of its segments, is defined anew */
 	int			nsources;
 	SegSource  *sources;
 	int			nlookups;

@@ -249,30 +249,52 @@ seg_ruleset_latest(int32 population)
 	return r;
 }
 
+/* Which definitions the active snapshot shows; a commit is seen before it has told everybody. */
+static int64
+definition_of(int32 population)
+{
+	return seg_population_bare_by_id(population)->definition;
+}
+
+SegRuleset *
+seg_ruleset_locked(int32 population)
+{
+	SegRuleset *r = seg_ruleset_latest(population);
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	r->stale |= r->population->definition != definition_of(population);
+	PopActiveSnapshot();
+	return seg_ruleset_latest(population);
+}
+
 /*
- * A transaction that keeps its snapshot keeps the ruleset, too; so does the worker of a parallel
- * query.  Its leader can have no newer snapshot than that of the query, but will have one in
- * the next.
+ * A transaction that keeps its snapshot keeps the ruleset, too; so does one that has met a newer
+ * or an older definition than its snapshot shows, and a parallel query.
  */
 SegRuleset *
 seg_ruleset_of_snapshot(int32 population)
 {
-	bool		keep = IsolationUsesXactSnapshot() || IsParallelWorker();
+	int64		definition = definition_of(population);
 	SegRuleset *r;
 	MemoryContext caller;
 	ListCell   *lc;
 
-	if (!keep && !IsInParallelMode())
-		return seg_ruleset_latest(population);
+	if (!IsolationUsesXactSnapshot() && !IsInParallelMode())
+	{
+		r = seg_ruleset_latest(population);
+		if (r->population->definition == definition)
+			return r;
+	}
 	foreach(lc, retired)
 	{
 		r = lfirst(lc);
-		if (keep && r->of_snapshot && r->population->id == population && r->generation == generation)
+		if (r->of_snapshot && r->population->id == population && r->generation == generation &&
+			r->population->definition == definition)
 			return r;
 	}
 	caller = MemoryContextSwitchTo(TopTransactionContext);
 	r = build(population);
-	r->of_snapshot = keep;
+	r->of_snapshot = true;
 	MemoryContextSwitchTo(CacheMemoryContext);
 	retired = lappend(retired, r);
 	MemoryContextSwitchTo(caller);

@@ -82,7 +82,7 @@ typedef struct SegRuleset
 	uint64		serial;			/* never given twice, as its address may be */
 	uint64		generation;
 	bool		stale;
-	bool		of_snapshot;	/* made for the snapshot that this transaction keeps */
+	bool		of_snapshot;	/* made for a snapshot; kept by this transaction */
 	int			nsegments;
 	const SegSegment **segments;	/* active and built, everyone among them; by id */
 	const SegRule **rules;		/* theirs */
@@ -105,6 +105,9 @@ typedef struct SegRuleset
  * transaction.
  */
 extern SegRuleset *seg_ruleset_latest(int32 population);
+
+/* The same for who holds the population's lock (store.h), which tells of no definition by itself. */
+extern SegRuleset *seg_ruleset_locked(int32 population);
 
 /* With those that the active snapshot shows. */
 extern SegRuleset *seg_ruleset_of_snapshot(int32 population);

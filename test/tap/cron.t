@@ -110,9 +110,14 @@ CREATE VIEW exact AS
 	SELECT s.name AS segment, member FROM segments.segment s JOIN segments.population p ON p.id = s.population,
 		segments.matching(s.rule, p.name) member
 	WHERE s.kind = 'dynamic' AND (s.valid_until IS NULL OR s.valid_until > clock_timestamp());
+-- Sets, and what has not been folded into them yet.
 CREATE VIEW stored AS
-	SELECT s.name AS segment, member FROM segments.segment s JOIN segments.membership m ON m.segment = s.id,
-		segments.unnest(m.members) member
+	WITH last AS (SELECT DISTINCT ON (segment, member) segment, member, entered FROM segments.change ORDER BY segment, member, id DESC)
+	SELECT s.name AS segment, n.member
+	FROM segments.segment s, LATERAL (
+		SELECT u.member FROM segments.membership m, segments.unnest(m.members) AS u (member) WHERE m.segment = s.id
+			AND NOT EXISTS (SELECT FROM last l WHERE l.segment = s.id AND l.member = u.member)
+		UNION ALL SELECT member FROM last l WHERE l.segment = s.id AND l.entered) n
 	WHERE s.kind = 'dynamic';
 CREATE TABLE first AS TABLE exact;
 CREATE VIEW told AS
