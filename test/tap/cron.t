@@ -124,9 +124,9 @@ CREATE VIEW told AS
 	SELECT segment, member FROM (
 		SELECT DISTINCT ON (segment, member) segment, member, event
 		FROM (
-			SELECT segment, member, 'entered' AS event, 0 AS number FROM first
-			UNION ALL SELECT segment, key::bigint, event, number FROM segments.changes WHERE segment <> 'everyone') c
-		ORDER BY segment, member, number DESC) l
+			SELECT segment, member, 'entered' AS event, 0 AS number, timestamptz '-infinity' AS at FROM first
+			UNION ALL SELECT segment, key::bigint, event, number, at FROM segments.changes WHERE segment <> 'everyone') c
+		ORDER BY segment, member, number DESC, at DESC) l
 	WHERE event = 'entered';
 EOT
 
