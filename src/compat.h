@@ -63,10 +63,12 @@ BufFileReadMaybeEOF(BufFile *file, void *ptr, size_t size, bool eofOK)
 #define seg_decode_datetime(field, ftype, nf, dtype, tm, fsec, zone) \
 	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, zone)
 #define seg_guc_malloc(size)	malloc(size)
+#define seg_guc_free(p)		free(p)
 #else
 #define seg_decode_datetime(field, ftype, nf, dtype, tm, fsec, zone) \
 	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, zone, &(DateTimeErrorExtra) {0})
 #define seg_guc_malloc(size)	guc_malloc(LOG, size)
+#define seg_guc_free(p)		guc_free(p)
 #endif
 
 /* Does ALTER TABLE write a column anew?  A generated one can get another expression from 17 on. */

@@ -37,7 +37,27 @@ parse_moment(const char *text, TimestampTz *moment)
 	if (ParseDateTime(text, workbuf, sizeof(workbuf), field, ftype, MAXDATEFIELDS, &nfields) != 0 ||
 		seg_decode_datetime(field, ftype, nfields, &dtype, &tm, &fsec, &zone) != 0)
 		return false;
-	return dtype == DTK_DATE && tm2timestamp(&tm, fsec, &zone, moment) == 0;
+	return dtype == DTK_DATE && tm.tm_year > 0 && tm2timestamp(&tm, fsec, &zone, moment) == 0;
+}
+
+/*
+ * The value as numbers alone.  A parallel worker takes settings over in the order of their names, and
+ * must read this one before it has the abbreviations of time zones, for which letters are tried.
+ */
+static bool
+write_moment(TimestampTz moment, char **value)
+{
+	char	   *text = seg_guc_malloc(MAXDATELEN + 1);
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (text == NULL || timestamp2tm(moment, NULL, &tm, &fsec, NULL, NULL) != 0)
+		return false;
+	tm.tm_isdst = 0;
+	EncodeDateTime(&tm, fsec, true, 0, NULL, USE_ISO_DATES, text);
+	seg_guc_free(*value);
+	*value = text;
+	return true;
 }
 
 static bool
@@ -45,7 +65,8 @@ check_now(char **newval, void **extra, GucSource source)
 {
 	TimestampTz moment = DT_NOBEGIN;
 
-	if (*newval != NULL && **newval != '\0' && !parse_moment(*newval, &moment))
+	if (*newval != NULL && **newval != '\0' &&
+		(!parse_moment(*newval, &moment) || !write_moment(moment, newval)))
 	{
 		GUC_check_errdetail("It must be a moment, as in \"2024-05-30 12:00:00+00\", or empty: the clock counts.");
 		return false;

@@ -2,7 +2,7 @@
 -- has not committed; by the same rights; not where a worker must not; and errors and
 -- interruptions end all of it.
 BEGIN;
-SELECT plan(25);
+SELECT plan(28);
 SET LOCAL client_min_messages = warning;
 SET LOCAL search_path = public, segments;
 
@@ -83,6 +83,13 @@ DELETE FROM person WHERE age = 50;
 INSERT INTO visit SELECT id, '2025-12-31', 100 FROM person WHERE age = 51;
 SELECT is((SELECT count(*) FROM segments.matching('age between 50 and 51 and sum(visits.pages) >= 100', 'person')),
 	(SELECT count(*) FROM person WHERE age = 51), 'workers see what this transaction has changed');
+
+-- A moment with letters in it, which a worker could not read yet when it takes settings over.
+SET LOCAL segments.now = '2026-01-01T12:00:00.5Z';
+SELECT is(current_setting('segments.now'), '2026-01-01 12:00:00.5+00', 'the setting is kept in numbers');
+SELECT is((SELECT count(*) FROM segments.matching('age = 51', 'person')), (SELECT count(*) FROM person WHERE age = 51), 'and workers have it');
+SELECT throws_ok($$SET LOCAL segments.now = '2026-01-01 BC'$$, '22023', NULL, 'nobody simulates that');
+SET LOCAL segments.now = '';
 
 -- Errors.
 SELECT parallel(2);
