@@ -47,11 +47,12 @@ parse_moment(const char *text, TimestampTz *moment)
 static bool
 write_moment(TimestampTz moment, char **value)
 {
-	char	   *text = seg_guc_malloc(MAXDATELEN + 1);
+	char	   *text;
 	struct pg_tm tm;
 	fsec_t		fsec;
 
-	if (text == NULL || timestamp2tm(moment, NULL, &tm, &fsec, NULL, NULL) != 0)
+	if (timestamp2tm(moment, NULL, &tm, &fsec, NULL, NULL) != 0 ||
+		(text = seg_guc_malloc(MAXDATELEN + 1)) == NULL)
 		return false;
 	tm.tm_isdst = 0;
 	EncodeDateTime(&tm, fsec, true, 0, NULL, USE_ISO_DATES, text);
