@@ -161,7 +161,7 @@ check(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	population = seg_population_get(seg_arg_text(fcinfo, 0));
 	seg_check_manage(population);
-	report.ruleset = seg_ruleset_of_snapshot(population->id);
+	report.ruleset = seg_ruleset_of_snapshot(population);
 	report.now = seg_not_before_settled(population, seg_now());
 	report.suspects = seg_set_builder_create();
 	check_members(&report);

@@ -52,7 +52,7 @@ seg_current_due(const SegPopulation *population, TimestampTz now)
 	due = seg_due_of_all(population->id, now);
 	if (!seg_recheck_any(population->id))
 		return due;
-	ruleset = seg_ruleset_of_snapshot(population->id);
+	ruleset = seg_ruleset_of_snapshot(population);
 	foreach(lc, seg_rechecks(ruleset))
 	{
 		const SegRecheck *recheck = lfirst(lc);
@@ -233,7 +233,7 @@ seg_current_begin(SegCurrent *current, const SegPopulation *population, const Se
 	current->holds = NULL;
 	if (current->due == NULL)
 		return;
-	ruleset = seg_ruleset_of_snapshot(population->id);
+	ruleset = seg_ruleset_of_snapshot(population);
 	rule = seg_ruleset_find(ruleset, segment->id);
 	if (rule < 0)
 		current->due = NULL;
@@ -414,7 +414,7 @@ seg_current_is(const SegPopulation *population, const SegSegment *segment, int64
 
 	if (due)
 	{
-		SegRuleset *ruleset = seg_ruleset_of_snapshot(population->id);
+		SegRuleset *ruleset = seg_ruleset_of_snapshot(population);
 		int			rule = seg_ruleset_find(ruleset, segment->id);
 
 		if (rule >= 0)
@@ -453,7 +453,7 @@ seg_current_segments(const SegPopulation *population, int64 member)
 	TimestampTz now;
 	bool		due;
 	SegStateChunk *chunk = look_at(population, member, seg_current_notes(population), &due, &now);
-	SegRuleset *ruleset = due || !IsolationUsesXactSnapshot() ? seg_ruleset_of_snapshot(population->id) : NULL;
+	SegRuleset *ruleset = due || !IsolationUsesXactSnapshot() ? seg_ruleset_of_snapshot(population) : NULL;
 	SegTail		tail = {0};
 	const SegStateSet *sets;
 	List	   *names = NIL;
@@ -486,7 +486,7 @@ seg_current_counts(const SegPopulation *population, const List *segments)
 {
 	int64	   *counts = palloc(sizeof(int64) * Max(list_length(segments), 1));
 	SegMemberSet *due = seg_current_due(population, seg_now());
-	SegRuleset *ruleset = due == NULL ? NULL : seg_ruleset_of_snapshot(population->id);
+	SegRuleset *ruleset = due == NULL ? NULL : seg_ruleset_of_snapshot(population);
 	SegMemberSet **holds = due == NULL ? NULL :
 		seg_current_evaluate(ruleset, due, ruleset->all, moment_for(population->id, due));
 	ListCell   *lc;

@@ -249,12 +249,7 @@ seg_ruleset_latest(int32 population)
 	return r;
 }
 
-/* Which definitions the active snapshot shows; a commit is seen before it has told everybody. */
-static int64
-definition_of(int32 population)
-{
-	return seg_population_bare_by_id(population)->definition;
-}
+/* Definitions are compared, since a commit is seen before it has told everybody. */
 
 SegRuleset *
 seg_ruleset_locked(int32 population)
@@ -262,7 +257,7 @@ seg_ruleset_locked(int32 population)
 	SegRuleset *r = seg_ruleset_latest(population);
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	r->stale |= r->population->definition != definition_of(population);
+	r->stale |= r->population->definition != seg_population_bare_by_id(population)->definition;
 	PopActiveSnapshot();
 	return seg_ruleset_latest(population);
 }
@@ -272,28 +267,27 @@ seg_ruleset_locked(int32 population)
  * or an older definition than its snapshot shows, and a parallel query.
  */
 SegRuleset *
-seg_ruleset_of_snapshot(int32 population)
+seg_ruleset_of_snapshot(const SegPopulation *population)
 {
-	int64		definition = definition_of(population);
 	SegRuleset *r;
 	MemoryContext caller;
 	ListCell   *lc;
 
 	if (!IsolationUsesXactSnapshot() && !IsInParallelMode())
 	{
-		r = seg_ruleset_latest(population);
-		if (r->population->definition == definition)
+		r = seg_ruleset_latest(population->id);
+		if (r->population->definition == population->definition)
 			return r;
 	}
 	foreach(lc, retired)
 	{
 		r = lfirst(lc);
-		if (r->of_snapshot && r->population->id == population && r->generation == generation &&
-			r->population->definition == definition)
+		if (r->of_snapshot && r->population->id == population->id && r->generation == generation &&
+			r->population->definition == population->definition)
 			return r;
 	}
 	caller = MemoryContextSwitchTo(TopTransactionContext);
-	r = build(population);
+	r = build(population->id);
 	r->of_snapshot = true;
 	MemoryContextSwitchTo(CacheMemoryContext);
 	retired = lappend(retired, r);

@@ -109,8 +109,8 @@ extern SegRuleset *seg_ruleset_latest(int32 population);
 /* The same for who holds the population's lock (store.h), which tells of no definition by itself. */
 extern SegRuleset *seg_ruleset_locked(int32 population);
 
-/* With those that the active snapshot shows. */
-extern SegRuleset *seg_ruleset_of_snapshot(int32 population);
+/* With those that the active snapshot shows, with which the population was read. */
+extern SegRuleset *seg_ruleset_of_snapshot(const SegPopulation *population);
 
 /* The number of a segment's rule, or -1. */
 extern int	seg_ruleset_find(const SegRuleset *ruleset, int32 segment);
