@@ -14,6 +14,8 @@
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 
+#include "comparison.h"
+
 /* An array never has more offsets than this. */
 #define MAX_ARRAY		(SEG_CHUNK_BIT_UNITS - 1)
 
@@ -319,49 +321,11 @@ intersection_cardinality(PG_FUNCTION_ARGS)
 
 /* SQL: predicates. */
 
-PG_FUNCTION_INFO_V1(member_set_contains);
-Datum
-member_set_contains(PG_FUNCTION_ARGS)
-{
-	SegMemberSet *a = PG_GETARG_SEG_MEMBER_SET_P(0);
-	SegMemberSet *b = PG_GETARG_SEG_MEMBER_SET_P(1);
-
-	PG_RETURN_BOOL(includes(a, b));
-}
-
-PG_FUNCTION_INFO_V1(member_set_contained);
-Datum
-member_set_contained(PG_FUNCTION_ARGS)
-{
-	SegMemberSet *a = PG_GETARG_SEG_MEMBER_SET_P(0);
-	SegMemberSet *b = PG_GETARG_SEG_MEMBER_SET_P(1);
-
-	PG_RETURN_BOOL(includes(b, a));
-}
-
-PG_FUNCTION_INFO_V1(member_set_has);
-Datum
-member_set_has(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(seg_set_contains(PG_GETARG_SEG_MEMBER_SET_P(0), PG_GETARG_INT64(1)));
-}
-
-PG_FUNCTION_INFO_V1(member_set_has_commuted);
-Datum
-member_set_has_commuted(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(seg_set_contains(PG_GETARG_SEG_MEMBER_SET_P(1), PG_GETARG_INT64(0)));
-}
-
-PG_FUNCTION_INFO_V1(member_set_overlaps);
-Datum
-member_set_overlaps(PG_FUNCTION_ARGS)
-{
-	SegMemberSet *a = PG_GETARG_SEG_MEMBER_SET_P(0);
-	SegMemberSet *b = PG_GETARG_SEG_MEMBER_SET_P(1);
-
-	PG_RETURN_BOOL(overlaps(a, b));
-}
+SEG_COMPARISON(member_set_contains, includes(PG_GETARG_SEG_MEMBER_SET_P(0), PG_GETARG_SEG_MEMBER_SET_P(1)));
+SEG_COMPARISON(member_set_contained, includes(PG_GETARG_SEG_MEMBER_SET_P(1), PG_GETARG_SEG_MEMBER_SET_P(0)));
+SEG_COMPARISON(member_set_overlaps, overlaps(PG_GETARG_SEG_MEMBER_SET_P(0), PG_GETARG_SEG_MEMBER_SET_P(1)));
+SEG_COMPARISON(member_set_has, seg_set_contains(PG_GETARG_SEG_MEMBER_SET_P(0), PG_GETARG_INT64(1)));
+SEG_COMPARISON(member_set_has_commuted, seg_set_contains(PG_GETARG_SEG_MEMBER_SET_P(1), PG_GETARG_INT64(0)));
 
 /* SQL: equality, order, hash; copies are freed because index code leaks them. */
 
@@ -389,47 +353,12 @@ compare_arguments(FunctionCallInfo fcinfo)
 	return result;
 }
 
-PG_FUNCTION_INFO_V1(member_set_eq);
-Datum
-member_set_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(arguments_equal(fcinfo));
-}
-
-PG_FUNCTION_INFO_V1(member_set_ne);
-Datum
-member_set_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(!arguments_equal(fcinfo));
-}
-
-PG_FUNCTION_INFO_V1(member_set_lt);
-Datum
-member_set_lt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) < 0);
-}
-
-PG_FUNCTION_INFO_V1(member_set_le);
-Datum
-member_set_le(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) <= 0);
-}
-
-PG_FUNCTION_INFO_V1(member_set_gt);
-Datum
-member_set_gt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) > 0);
-}
-
-PG_FUNCTION_INFO_V1(member_set_ge);
-Datum
-member_set_ge(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) >= 0);
-}
+SEG_COMPARISON(member_set_eq, arguments_equal(fcinfo));
+SEG_COMPARISON(member_set_ne, !arguments_equal(fcinfo));
+SEG_COMPARISON(member_set_lt, compare_arguments(fcinfo) < 0);
+SEG_COMPARISON(member_set_le, compare_arguments(fcinfo) <= 0);
+SEG_COMPARISON(member_set_gt, compare_arguments(fcinfo) > 0);
+SEG_COMPARISON(member_set_ge, compare_arguments(fcinfo) >= 0);
 
 PG_FUNCTION_INFO_V1(member_set_cmp);
 Datum

@@ -19,6 +19,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "comparison.h"
 #include "rule.h"
 
 /* The version of the wire format, not of the flat form. */
@@ -257,47 +258,12 @@ segment_rule_cmp(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(compare_arguments(fcinfo));
 }
 
-PG_FUNCTION_INFO_V1(segment_rule_eq);
-Datum
-segment_rule_eq(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) == 0);
-}
-
-PG_FUNCTION_INFO_V1(segment_rule_ne);
-Datum
-segment_rule_ne(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) != 0);
-}
-
-PG_FUNCTION_INFO_V1(segment_rule_lt);
-Datum
-segment_rule_lt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) < 0);
-}
-
-PG_FUNCTION_INFO_V1(segment_rule_le);
-Datum
-segment_rule_le(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) <= 0);
-}
-
-PG_FUNCTION_INFO_V1(segment_rule_gt);
-Datum
-segment_rule_gt(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) > 0);
-}
-
-PG_FUNCTION_INFO_V1(segment_rule_ge);
-Datum
-segment_rule_ge(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_BOOL(compare_arguments(fcinfo) >= 0);
-}
+SEG_COMPARISON(segment_rule_eq, compare_arguments(fcinfo) == 0);
+SEG_COMPARISON(segment_rule_ne, compare_arguments(fcinfo) != 0);
+SEG_COMPARISON(segment_rule_lt, compare_arguments(fcinfo) < 0);
+SEG_COMPARISON(segment_rule_le, compare_arguments(fcinfo) <= 0);
+SEG_COMPARISON(segment_rule_gt, compare_arguments(fcinfo) > 0);
+SEG_COMPARISON(segment_rule_ge, compare_arguments(fcinfo) >= 0);
 
 PG_FUNCTION_INFO_V1(segment_rule_hash);
 Datum
