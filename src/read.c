@@ -45,15 +45,6 @@ typedef struct ChunkReader
 	MemoryContext context;		/* of a chunk alone */
 } ChunkReader;
 
-static void
-chunks_begin(ChunkReader *reader, const SegPopulation *population, const SegSegment *segment)
-{
-	seg_current_begin(&reader->current, population, segment);
-	reader->next = SEG_FIRST_CHUNK;
-	reader->context = AllocSetContextCreate(CurrentMemoryContext, "chunk of a segment",
-											ALLOCSET_DEFAULT_SIZES);
-}
-
 /* The next chunk, good until the one after it is asked for; NULL at the end. */
 static SegMemberSet *
 chunks_next(ChunkReader *reader)
@@ -87,6 +78,26 @@ segment_to_read(FunctionCallInfo fcinfo, int segment_arg, int population_arg, Se
 	return segment;
 }
 
+/* Begins to read the segment that the first two arguments name; returns its population. */
+static SegPopulation *
+begin_current(FunctionCallInfo fcinfo, SegCurrent *current)
+{
+	SegPopulation *population;
+	SegSegment *segment = segment_to_read(fcinfo, 0, 1, &population);
+
+	seg_current_begin(current, population, segment);
+	return population;
+}
+
+static SegPopulation *
+begin_chunks(FunctionCallInfo fcinfo, ChunkReader *reader)
+{
+	reader->next = SEG_FIRST_CHUNK;
+	reader->context = AllocSetContextCreate(CurrentMemoryContext, "chunk of a segment",
+											ALLOCSET_DEFAULT_SIZES);
+	return begin_current(fcinfo, &reader->current);
+}
+
 typedef struct MembersState
 {
 	ChunkReader reader;
@@ -106,8 +117,6 @@ members(PG_FUNCTION_ARGS)
 
 	if (SRF_IS_FIRSTCALL())
 	{
-		SegPopulation *population;
-		SegSegment *segment;
 		MemoryContext old;
 
 		call = SRF_FIRSTCALL_INIT();
@@ -115,8 +124,7 @@ members(PG_FUNCTION_ARGS)
 			SRF_RETURN_DONE(call);
 		old = MemoryContextSwitchTo(call->multi_call_memory_ctx);
 		state = palloc0(sizeof(MembersState));
-		segment = segment_to_read(fcinfo, 0, 1, &population);
-		chunks_begin(&state->reader, population, segment);
+		(void) begin_chunks(fcinfo, &state->reader);
 		call->user_fctx = state;
 		MemoryContextSwitchTo(old);
 	}
@@ -203,8 +211,7 @@ member_keys(PG_FUNCTION_ARGS)
 
 	if (SRF_IS_FIRSTCALL())
 	{
-		SegPopulation *population;
-		SegSegment *segment;
+		const SegPopulation *population;
 		MemoryContext old;
 
 		call = SRF_FIRSTCALL_INIT();
@@ -212,8 +219,7 @@ member_keys(PG_FUNCTION_ARGS)
 			SRF_RETURN_DONE(call);
 		old = MemoryContextSwitchTo(call->multi_call_memory_ctx);
 		state = palloc0(sizeof(KeysState));
-		segment = segment_to_read(fcinfo, 0, 1, &population);
-		chunks_begin(&state->reader, population, segment);
+		population = begin_chunks(fcinfo, &state->reader);
 		state->dictionary = population->dictionary ? population->id : 0;
 		call->user_fctx = state;
 		MemoryContextSwitchTo(old);
@@ -236,14 +242,11 @@ member_keys(PG_FUNCTION_ARGS)
 Datum
 as_set(PG_FUNCTION_ARGS)
 {
-	SegPopulation *population;
-	SegSegment *segment;
 	SegCurrent	current;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	segment = segment_to_read(fcinfo, 0, 1, &population);
-	seg_current_begin(&current, population, segment);
+	(void) begin_current(fcinfo, &current);
 	PG_RETURN_SEG_MEMBER_SET_P(seg_current_all(&current));
 }
 
@@ -253,14 +256,11 @@ as_set(PG_FUNCTION_ARGS)
 Datum
 count_members(PG_FUNCTION_ARGS)
 {
-	SegPopulation *population;
-	SegSegment *segment;
 	SegCurrent	current;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
-	segment = segment_to_read(fcinfo, 0, 1, &population);
-	seg_current_begin(&current, population, segment);
+	(void) begin_current(fcinfo, &current);
 	PG_RETURN_INT64(seg_current_count(&current));
 }
 
