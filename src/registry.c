@@ -50,6 +50,29 @@ scan_begin_of(SegScan *scan, const char *table, const char *index, AttrNumber co
 	seg_scan_begin(scan, table, index, 1, &key);
 }
 
+/* What is read of the first row, NULL if there is none. */
+static void *
+read_first(const char *table, const char *index, int nkeys, ScanKey keys, void *(*read) (const SegScan *scan))
+{
+	SegScan		scan;
+	void	   *found = NULL;
+
+	seg_scan_begin(&scan, table, index, nkeys, keys);
+	if (seg_scan_next(&scan))
+		found = read(&scan);
+	seg_scan_end(&scan);
+	return found;
+}
+
+static void *
+read_by_id(const char *table, const char *index, AttrNumber column, int32 id, void *(*read) (const SegScan *scan))
+{
+	ScanKeyData key;
+
+	seg_key_int4(&key, column, id);
+	return read_first(table, index, 1, &key, read);
+}
+
 static int
 compare_sources(const void *a, const void *b)
 {
@@ -220,7 +243,7 @@ seg_maintenance_word(SegMaintenance maintenance)
 	return maintenance_words[maintenance];
 }
 
-static SegPopulation *
+static void *
 read_population(const SegScan *scan)
 {
 	SegPopulation *population = palloc0(sizeof(SegPopulation));
@@ -299,16 +322,10 @@ only_population(void)
 static SegPopulation *
 find_population(const char *name)
 {
-	SegScan		scan;
 	ScanKeyData key;
-	SegPopulation *population = NULL;
 
 	seg_key_text(&key, SEG_COL_POPULATION_NAME, name);
-	seg_scan_begin(&scan, "population", "population_name_key", 1, &key);
-	if (seg_scan_next(&scan))
-		population = read_population(&scan);
-	seg_scan_end(&scan);
-	return population;
+	return read_first("population", "population_name_key", 1, &key, read_population);
 }
 
 SegPopulation *
@@ -341,15 +358,8 @@ seg_population_get(const char *name)
 SegPopulation *
 seg_population_bare_by_id(int32 id)
 {
-	SegScan		scan;
-	ScanKeyData key;
-	SegPopulation *population = NULL;
+	SegPopulation *population = read_by_id("population", "population_pkey", SEG_COL_POPULATION_ID, id, read_population);
 
-	seg_key_int4(&key, SEG_COL_POPULATION_ID, id);
-	seg_scan_begin(&scan, "population", "population_pkey", 1, &key);
-	if (seg_scan_next(&scan))
-		population = read_population(&scan);
-	seg_scan_end(&scan);
 	if (population == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
@@ -396,7 +406,7 @@ seg_key_types_match(Oid a, Oid b)
 	return key_family(a) == key_family(b);
 }
 
-static SegSegment *
+static void *
 read_segment(const SegScan *scan)
 {
 	SegSegment *segment = palloc0(sizeof(SegSegment));
@@ -463,60 +473,41 @@ segment_names(List *populations)
 static SegSegment *
 find_segment(int32 population, const char *name)
 {
-	SegScan		scan;
 	ScanKeyData keys[2];
-	SegSegment *segment = NULL;
 
 	seg_key_int4(&keys[0], SEG_COL_SEGMENT_POPULATION, population);
 	seg_key_text(&keys[1], SEG_COL_SEGMENT_NAME, name);
-	seg_scan_begin(&scan, "segment", "segment_population_name_key", 2, keys);
-	if (seg_scan_next(&scan))
-		segment = read_segment(&scan);
-	seg_scan_end(&scan);
-	return segment;
+	return read_first("segment", "segment_population_name_key", 2, keys, read_segment);
 }
 
 SegSegment *
 seg_segment_by_id(int32 id)
 {
-	SegScan		scan;
-	ScanKeyData key;
-	SegSegment *segment = NULL;
+	return read_by_id("segment", "segment_pkey", SEG_COL_SEGMENT_ID, id, read_segment);
+}
 
-	seg_key_int4(&key, SEG_COL_SEGMENT_ID, id);
-	seg_scan_begin(&scan, "segment", "segment_pkey", 1, &key);
-	if (seg_scan_next(&scan))
-		segment = read_segment(&scan);
-	seg_scan_end(&scan);
-	return segment;
+static void *
+read_segment_name(const SegScan *scan)
+{
+	return seg_scan_text(scan, SEG_COL_SEGMENT_NAME);
 }
 
 char *
 seg_segment_name(int32 id)
 {
-	SegScan		scan;
-	ScanKeyData key;
-	char	   *name = NULL;
+	return read_by_id("segment", "segment_pkey", SEG_COL_SEGMENT_ID, id, read_segment_name);
+}
 
-	seg_key_int4(&key, SEG_COL_SEGMENT_ID, id);
-	seg_scan_begin(&scan, "segment", "segment_pkey", 1, &key);
-	if (seg_scan_next(&scan))
-		name = seg_scan_text(&scan, SEG_COL_SEGMENT_NAME);
-	seg_scan_end(&scan);
-	return name;
+static void *
+read_building_rule(const SegScan *scan)
+{
+	return scan_rule(scan, SEG_COL_BUILDING_RULE);
 }
 
 SegRule *
 seg_building_rule(int32 population)
 {
-	SegScan		scan;
-	SegRule    *rule = NULL;
-
-	scan_begin_of(&scan, "building", "building_pkey", SEG_COL_BUILDING_POPULATION, population);
-	if (seg_scan_next(&scan))
-		rule = scan_rule(&scan, SEG_COL_BUILDING_RULE);
-	seg_scan_end(&scan);
-	return rule;
+	return read_by_id("building", "building_pkey", SEG_COL_BUILDING_POPULATION, population, read_building_rule);
 }
 
 /* populations: where it was looked for. */
