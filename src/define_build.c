@@ -126,6 +126,7 @@ build(const SegPopulation *population, List *segments, TimestampTz as_of, SegRea
 	int32	   *ids = palloc(sizeof(int32) * n);
 	SegStoreTask task = {.population = population,.nsegments = n,.segments = built,.reason = reason};
 	bool		current = population->maintenance != SEG_SCHEDULED;
+	int64		first = SEG_FIRST_CHUNK;
 	SegParam	params[2];
 	ListCell   *lc;
 
@@ -153,7 +154,7 @@ build(const SegPopulation *population, List *segments, TimestampTz as_of, SegRea
 	if (all && current)
 		(void) seg_define_write("UPDATE segments.chunk SET settled = greatest(settled, $2),"
 								" version = pg_catalog.nextval('segments.chunk_version') WHERE population = $1", 2, params);
-	(void) seg_store_fold_some(population, PG_INT64_MAX, DT_NOEND);
+	(void) seg_store_fold_some(population, PG_INT64_MAX, DT_NOEND, &first);
 	PopActiveSnapshot();
 }
 

@@ -41,6 +41,20 @@ PG_FUNCTION_INFO_V1(maintain_step);
 #define BATCH_MEMBERS	50000
 #define ROWS_PER_MEMBER 10
 
+/* So many batches in a row may evaluate before one folds. */
+#define PATIENCE		20
+
+/*
+ * Folding, chunk after chunk.  What is not worth a fold is read in vain, so a sweep goes on where the
+ * batch before ended, and does not begin anew as long as somebody is due.
+ */
+typedef struct Sweep
+{
+	int			patience;		/* batches that it may still be put off for */
+	int64		next;			/* chunk */
+	bool		again;			/* somebody was evaluated since it began */
+} Sweep;
+
 typedef struct Done
 {
 	int64		due;			/* members */
@@ -138,9 +152,24 @@ clear_building(int32 id)
 	return seg_ruleset_locked(id);
 }
 
+/* settled: how many this batch has evaluated. */
+static int64
+fold(const SegPopulation *population, Sweep *sweep, int64 settled, int64 most, TimestampTz now)
+{
+	sweep->again |= settled > 0;
+	if (settled > 0 && sweep->patience-- > 0)
+		return 0;
+	sweep->patience = PATIENCE;
+	if (sweep->again && sweep->next > SEG_LAST_CHUNK)
+		sweep->next = SEG_FIRST_CHUNK;
+	if (sweep->next == SEG_FIRST_CHUNK)
+		sweep->again = false;
+	return seg_store_fold_some(population, most, now, &sweep->next);
+}
+
 /* One batch, if nobody else is at it. */
 static void
-step(int32 id, TimestampTz as_of, int64 max_members, bool fold_all, Done *done)
+step(int32 id, TimestampTz as_of, int64 max_members, bool fold_all, Sweep *sweep, Done *done)
 {
 	SegPopulation population = {.id = id};
 	SegRuleset *ruleset;
@@ -161,8 +190,8 @@ step(int32 id, TimestampTz as_of, int64 max_members, bool fold_all, Done *done)
 		done->due += settle(ruleset, due, SEG_BY_CLOCK, as_of);
 		done->doubted += follow_rechecks(ruleset, as_of, &done->waiting);
 	}
-	done->folded += seg_store_fold_some(ruleset->population, max_members * ROWS_PER_MEMBER,
-										fold_all ? DT_NOEND : as_of);
+	done->folded += fold(ruleset->population, sweep, done->due + done->doubted, max_members * ROWS_PER_MEMBER,
+						 fold_all ? DT_NOEND : as_of);
 }
 
 /* The populations to be kept up: the one named, or all that the current user may manage. */
@@ -215,7 +244,11 @@ maintain_step(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	foreach(lc, populations(seg_arg_text(fcinfo, 2)))
-		step(lfirst_int(lc), as_of, max_members, fold_all, &done);
+	{
+		Sweep		sweep = {.next = SEG_FIRST_CHUNK};
+
+		step(lfirst_int(lc), as_of, max_members, fold_all, &sweep, &done);
+	}
 	values[0] = Int64GetDatum(done.due);
 	values[1] = Int64GetDatum(done.doubted);
 	values[2] = Int64GetDatum(done.folded);
@@ -241,6 +274,7 @@ maintain(PG_FUNCTION_ARGS)
 	ids = populations(name);
 	foreach(lc, ids)
 	{
+		Sweep		sweep = {.patience = PATIENCE,.next = SEG_FIRST_CHUNK};
 		Done		done;
 
 		do
@@ -248,7 +282,7 @@ maintain(PG_FUNCTION_ARGS)
 			CHECK_FOR_INTERRUPTS();
 			memset(&done, 0, sizeof(done));
 			PushActiveSnapshot(GetTransactionSnapshot());
-			step(lfirst_int(lc), as_of, BATCH_MEMBERS, fold_all, &done);
+			step(lfirst_int(lc), as_of, BATCH_MEMBERS, fold_all, &sweep, &done);
 			PopActiveSnapshot();
 			if (!atomic)
 				SPI_commit();

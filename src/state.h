@@ -115,6 +115,19 @@ typedef struct SegTailChunk
 /* In order of segments. */
 extern SegTailChunk *seg_tail_of_chunk(int32 population, int64 chunk, int *n);
 
+/* The same in two steps: its rows, and what they say; the second puts them in another order. */
+typedef struct SegTailRow
+{
+	int64		id;
+	int64		member;
+	TimestampTz at;
+	int32		segment;
+	bool		entered;
+} SegTailRow;
+
+extern SegTailRow *seg_tail_rows(int32 population, int64 chunk, Size *n);
+extern SegTailChunk *seg_tail_of_rows(SegTailRow *rows, Size nrows, int *n);
+
 /* Of one segment alone; false if the tail says nothing. */
 extern bool seg_tail_of_segment(int32 segment, int64 chunk, SegTailChunk *tail);
 

@@ -80,54 +80,75 @@ set_last(SegTailChunk *tail, int64 member, bool entered)
 	tail->net += entered ? 1 : -1;
 }
 
-/* The entry of a segment among n in order, which is made room for if there is none. */
-static SegTailChunk *
-entry_of(SegTailChunk **tails, int *n, int *room, int32 segment)
-{
-	int			low = 0;
-	int			high = *n;
-
-	while (low < high)
-	{
-		int			middle = (low + high) / 2;
-
-		if ((*tails)[middle].segment < segment)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < *n && (*tails)[low].segment == segment)
-		return &(*tails)[low];
-	if (*n == *room)
-	{
-		*room = Max(*room * 2, 16);
-		*tails = *tails == NULL ? palloc(sizeof(SegTailChunk) * *room) :
-			repalloc_huge(*tails, sizeof(SegTailChunk) * *room);
-	}
-	memmove(&(*tails)[low + 1], &(*tails)[low], sizeof(SegTailChunk) * (*n - low));
-	memset(&(*tails)[low], 0, sizeof(SegTailChunk));
-	(*tails)[low].segment = segment;
-	(*n)++;
-	return &(*tails)[low];
-}
-
-SegTailChunk *
-seg_tail_of_chunk(int32 population, int64 chunk, int *n)
+SegTailRow *
+seg_tail_rows(int32 population, int64 chunk, Size *n)
 {
 	int64		first = seg_chunk_first_key(chunk);
-	SegTailChunk *tails = NULL;
-	int			room = 0;
+	Size		room = 64;
+	SegTailRow *rows = palloc(sizeof(SegTailRow) * room);
 	SegScan		scan;
 
 	*n = 0;
 	scan_members(&scan, population, first, first + SEG_CHUNK_MASK);
 	while (seg_scan_next(&scan))
 	{
+		bool		isnull;
+
 		CHECK_FOR_INTERRUPTS();
-		set_last(entry_of(&tails, n, &room, seg_scan_int4(&scan, SEG_COL_CHANGE_SEGMENT)),
-				 seg_scan_int8(&scan, SEG_COL_CHANGE_MEMBER), seg_scan_bool(&scan, SEG_COL_CHANGE_ENTERED));
+		if (*n == room)
+			rows = repalloc_huge(rows, sizeof(SegTailRow) * (room *= 2));
+		rows[(*n)++] = (SegTailRow) {
+			.id = seg_scan_int8(&scan, SEG_COL_CHANGE_ID),
+			.member = seg_scan_int8(&scan, SEG_COL_CHANGE_MEMBER),
+			.at = DatumGetTimestampTz(seg_scan_datum(&scan, SEG_COL_CHANGE_AT, &isnull)),
+			.segment = seg_scan_int4(&scan, SEG_COL_CHANGE_SEGMENT),
+			.entered = seg_scan_bool(&scan, SEG_COL_CHANGE_ENTERED)
+		};
 	}
 	seg_scan_end(&scan);
+	return rows;
+}
+
+/* By segment; in each, the rows of a member as they came. */
+static int
+compare_rows(const void *a, const void *b)
+{
+	const SegTailRow *x = a;
+	const SegTailRow *y = b;
+
+	if (x->segment != y->segment)
+		return x->segment < y->segment ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+SegTailChunk *
+seg_tail_of_rows(SegTailRow *rows, Size nrows, int *n)
+{
+	SegTailChunk *tails;
+	int			nsegments = 0;
+
+	qsort(rows, nrows, sizeof(SegTailRow), compare_rows);
+	for (Size i = 0; i < nrows; i++)
+		nsegments += i == 0 || rows[i].segment != rows[i - 1].segment;
+	tails = palloc_extended(sizeof(SegTailChunk) * nsegments, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	*n = 0;
+	for (Size i = 0; i < nrows; i++)
+	{
+		if (i == 0 || rows[i].segment != rows[i - 1].segment)
+			tails[(*n)++].segment = rows[i].segment;
+		set_last(&tails[*n - 1], rows[i].member, rows[i].entered);
+	}
+	return tails;
+}
+
+SegTailChunk *
+seg_tail_of_chunk(int32 population, int64 chunk, int *n)
+{
+	Size		nrows;
+	SegTailRow *rows = seg_tail_rows(population, chunk, &nrows);
+	SegTailChunk *tails = seg_tail_of_rows(rows, nrows, n);
+
+	pfree(rows);
 	return tails;
 }
 

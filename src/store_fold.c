@@ -50,46 +50,29 @@ execute(const char *sql, int n, Oid *types, Datum *values, int expected)
 		elog(ERROR, "cannot execute: %s", sql);
 }
 
-/* Is one of the tail's rows so old?  What is dated ahead was found for a moment to come, who knows when. */
+/* Are they worth a fold?  What is dated ahead was found for a moment to come, who knows when. */
 static bool
-is_old(const SegScan *scan, TimestampTz now)
+is_worth(const SegTailRow *rows, Size n, TimestampTz now)
 {
-	bool		isnull;
-	TimestampTz at = DatumGetTimestampTz(seg_scan_datum(scan, SEG_COL_CHANGE_AT, &isnull));
-
-	return TIMESTAMP_IS_NOEND(now) || at > now || now - at >= OLD_ENOUGH;
+	if (TIMESTAMP_IS_NOEND(now) || n >= ENOUGH_ROWS)
+		return n > 0;
+	for (Size i = 0; i < n; i++)
+		if (rows[i].at > now || rows[i].at <= now - OLD_ENOUGH)
+			return true;
+	return false;
 }
 
-/* The ids of a chunk's rows in the tail that the active snapshot sees; *worth: it is worth to fold them. */
 static ArrayType *
-ids_of(int32 population, int64 chunk, TimestampTz now, int *n, bool *worth)
+ids_of(const SegTailRow *rows, Size n)
 {
-	int64		first = seg_chunk_first_key(chunk);
-	int			room = 1024;
-	Datum	   *ids = palloc(sizeof(Datum) * room);
-	ScanKeyData keys[3];
-	SegScan		scan;
+	Datum	   *ids = palloc_extended(sizeof(Datum) * n, MCXT_ALLOC_HUGE);
+	ArrayType  *array;
 
-	*n = 0;
-	*worth = false;
-	seg_key_int4(&keys[0], SEG_COL_CHANGE_POPULATION, population);
-	seg_key_int8(&keys[1], SEG_COL_CHANGE_MEMBER, BTGreaterEqualStrategyNumber, first);
-	seg_key_int8(&keys[2], SEG_COL_CHANGE_MEMBER, BTLessEqualStrategyNumber, first + SEG_CHUNK_MASK);
-	seg_scan_begin(&scan, "change", "change_member", lengthof(keys), keys);
-	while (seg_scan_next(&scan))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (*n == room)
-		{
-			room *= 2;
-			ids = repalloc_huge(ids, sizeof(Datum) * room);
-		}
-		ids[(*n)++] = Int64GetDatum(seg_scan_int8(&scan, SEG_COL_CHANGE_ID));
-		*worth |= is_old(&scan, now);
-	}
-	seg_scan_end(&scan);
-	*worth |= *n >= ENOUGH_ROWS;
-	return to_array(ids, *n, INT8OID);
+	for (Size i = 0; i < n; i++)
+		ids[i] = Int64GetDatum(rows[i].id);
+	array = to_array(ids, n, INT8OID);
+	pfree(ids);
+	return array;
 }
 
 /* Writes what becomes of the sets that the tail speaks of. */
@@ -176,22 +159,21 @@ fold(const SegPopulation *population, int64 chunk, TimestampTz now)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "segments fold", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
+	Size		nrows;
+	SegTailRow *rows = seg_tail_rows(population->id, chunk, &nrows);
+	bool		worth = is_worth(rows, nrows, now);
 	SegTailChunk *tails;
-	ArrayType  *ids;
-	bool		worth;
-	int			nrows;
 	int			n;
 	SegUser		user;
 
-	ids = ids_of(population->id, chunk, now, &nrows, &worth);
 	if (worth)
 	{
-		tails = seg_tail_of_chunk(population->id, chunk, &n);
+		tails = seg_tail_of_rows(rows, nrows, &n);
 		seg_user_become_extension(&user);
 		SPI_connect();
 		write_sets(population, chunk, tails, n);
 		write_counts(tails, n);
-		move_to_history(population->id, chunk, ids);
+		move_to_history(population->id, chunk, ids_of(rows, nrows));
 		seg_state_touch(population->id, chunk, DT_NOBEGIN, false);
 		SPI_finish();
 		seg_user_restore(&user);
@@ -202,7 +184,7 @@ fold(const SegPopulation *population, int64 chunk, TimestampTz now)
 }
 
 int64
-seg_store_fold_some(const SegPopulation *population, int64 most, TimestampTz now)
+seg_store_fold_some(const SegPopulation *population, int64 most, TimestampTz now, int64 *next)
 {
 	int64		folded = 0;
 	int64		chunk;
@@ -211,12 +193,14 @@ seg_store_fold_some(const SegPopulation *population, int64 most, TimestampTz now
 		return 0;
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
-	for (int64 from = SEG_FIRST_CHUNK;
-		 folded < most && seg_tail_next_chunk_of_any(population->id, from, &chunk);
-		 from = chunk + 1)
+	while (folded < most && *next <= SEG_LAST_CHUNK)
 	{
 		CHECK_FOR_INTERRUPTS();
-		folded += fold(population, chunk, now);
+		if (!seg_tail_next_chunk_of_any(population->id, *next, &chunk))
+			chunk = SEG_LAST_CHUNK;
+		else
+			folded += fold(population, chunk, now);
+		*next = chunk + 1;
 	}
 	PopActiveSnapshot();
 	return folded;

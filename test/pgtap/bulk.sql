@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = public, pg_catalog;
 BEGIN;
-SELECT plan(16);
+SELECT plan(18);
 
 CREATE SCHEMA seg_shop;
 SET search_path = seg_shop, public, pg_catalog;
@@ -59,6 +59,23 @@ SELECT cmp_ok(buckets(), '<=', 2048::bigint, 'an update of all takes as many for
 DELETE FROM orders WHERE id % 10 > 0;
 SELECT is(counts('now'), matching('now'), 'and so on');
 SELECT is(counts('later'), matching('later'), 'in both');
+
+-- Upkeep in several batches.
+
+CREATE TABLE visitor (id int PRIMARY KEY, pages int);
+INSERT INTO visitor SELECT i, i % 10 FROM generate_series(1, 200000) i;
+SELECT segments.create_population('visitors', 'visitor') \g /dev/null
+SELECT segments.create_segment('readers', 'pages > 5', 'visitors') \g /dev/null
+UPDATE visitor SET pages = 9 - pages WHERE id % 50 = 0;
+INSERT INTO segments.due SELECT p.id, v.id >> 13, '-infinity', segments.member_set_agg(v.id)
+	FROM visitor v, segments.population p WHERE p.name = 'visitors' GROUP BY 1, 2;
+CREATE FUNCTION read_of_changes() RETURNS bigint LANGUAGE sql VOLATILE AS
+	$$ SELECT idx_tup_fetch FROM pg_stat_xact_all_tables WHERE relid = 'segments.change'::regclass $$;
+SELECT count(*) AS changes, read_of_changes() AS before FROM segments.change c JOIN segments.population p ON p.id = c.population WHERE p.name = 'visitors' \gset
+CALL segments.maintain(population => 'visitors');
+SELECT cmp_ok(read_of_changes() - :before, '<', 3 * :changes::bigint, 'changes that are not worth a fold are read by who evaluates, and once more');
+SELECT is((SELECT count(*) FROM segments.change c JOIN segments.population p ON p.id = c.population WHERE p.name = 'visitors'), :changes::bigint,
+	'and are left alone');
 
 SELECT * FROM finish();
 ROLLBACK;
