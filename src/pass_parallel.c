@@ -14,7 +14,8 @@
  *
  * Workers have the leader's snapshot, user and settings, and become the owner as it does.
  * Whether they may read is what the planner says of the reading queries; whether they
- * may evaluate, what is declared of the functions that compare values.
+ * may evaluate, what is declared of the functions that compare values.  The planner is not asked
+ * where the tables are so small that nobody would want workers: planning is most of a small pass.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -23,17 +24,23 @@
 #include <fcntl.h>
 
 #include "access/parallel.h"
+#include "access/table.h"
 #include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
 #include "optimizer/paths.h"
 #include "storage/buffile.h"
+#include "storage/bufmgr.h"
 #include "storage/condition_variable.h"
 #include "storage/sharedfileset.h"
+#include "utils/float.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/wait_event.h"
 
 #include "member_set.h"
@@ -223,6 +230,45 @@ workers_for(double bytes)
 	return Min(workers, max_parallel_workers_per_gather);
 }
 
+/* Of a table and all that inherit from it; of what has no pages of its own nobody knows. */
+static double
+pages_of(Oid relid)
+{
+	double		pages = 0;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, AccessShareLock, NULL))
+	{
+		Relation	rel = try_table_open(lfirst_oid(lc), AccessShareLock);
+
+		if (rel == NULL)
+			return get_float8_infinity();
+		if (RELKIND_HAS_TABLE_AM(rel->rd_rel->relkind))
+			pages += RelationGetNumberOfBlocks(rel);
+		else if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+			pages = get_float8_infinity();
+		table_close(rel, NoLock);
+	}
+	return pages;
+}
+
+/* Far too little for a worker?  Rows may take some times as much while they are evaluated as in their tables. */
+static bool
+is_little(const SegProgram *program)
+{
+	const SegPopulation *population = program->population;
+	double		pages = 0;
+	ListCell   *lc;
+
+	foreach(lc, program->relations)
+	{
+		int			source = ((const SegRelation *) lfirst(lc))->source;
+
+		pages += pages_of(source < 0 ? population->relid : population->sources[source].relid);
+	}
+	return 8 * pages < min_parallel_table_scan_size;
+}
+
 /* The workers wanted; also notes how large it all is. */
 static int
 plan_workers(const SegProgram *program, Task *task)
@@ -231,7 +277,7 @@ plan_workers(const SegProgram *program, Task *task)
 	SegEval    *eval;
 	bool		safe;
 
-	if (max_parallel_workers_per_gather == 0 || IsInParallelMode() || !is_safe_program(program))
+	if (max_parallel_workers_per_gather == 0 || IsInParallelMode() || is_little(program) || !is_safe_program(program))
 		return 0;
 	eval = seg_eval_begin(program, &reader, task->now);
 	safe = seg_pass_read_estimate(eval, task->until, &task->bytes);
