@@ -34,7 +34,7 @@ my @populations = (
 	{ name => 'berlin', key => 'integer', zone => 'Europe/Berlin', begin => '2024-02-10 22:30+00', wild => 1 },
 	{ name => 'newyork', key => 'uuid', zone => 'America/New_York', begin => '2024-10-20 12:00+00', wild => 1 },
 	{ name => 'lordhowe', key => 'text', zone => 'Australia/Lord_Howe', begin => '2024-03-28 01:00+00', wild => 1 },
-	{ name => 'apia', key => 'bigint', zone => 'Pacific/Apia', begin => '2011-12-10 00:00+00', parallel => 1 });
+	{ name => 'apia', key => 'bigint', zone => 'Pacific/Apia', begin => '2011-12-10 00:00+00', parallel => 1, grouped => 1 });
 
 # The clock in every rule that the random ones may miss.
 my @clocked = (
@@ -130,6 +130,18 @@ sub quoted { return "'" . $_[0] =~ s/'/''/gr . "'" }
 # Segments that rules may speak about, one of them frozen.
 my @segments = ('adults', 'buyers', 'both', 'frozen');
 
+# A rule; where they are to be in groups, most are about those of a city, who move now and then.
+sub some_rule
+{
+	my $population = shift;
+	my $rule = (random_rule(@segments))[0];
+
+	return $population->{grouped} && rand() < 0.8 ? 'city_id = ' . int(1 + rand 6) . " and ($rule)" : $rule;
+}
+
+# Nobody's cities: they make city_id the column with most constants.
+sub nowhere { my $population = shift; return map { "city_id = $_" } $population->{grouped} ? 20 .. 31 : () }
+
 sub create { my ($name, $rule) = @_; return 'SELECT count(segments.create_segment(' . quoted($name) . ', ' . quoted($rule) . ", population => :'population'));\n" }
 
 sub freeze
@@ -149,7 +161,8 @@ sub thaw
 
 sub definitions
 {
-	my @rules = (@clocked, map { (random_rule(@segments))[0] } 1 .. $rules);
+	my $population = shift;
+	my @rules = (@clocked, (map { some_rule($population) } 1 .. $rules), nowhere($population));
 
 	return create('adults', 'age >= 18') . create('buyers', 'count(orders) > 2') . create('both', 'in segment \'adults\' and not in segment \'buyers\'') .
 	  create('frozen', 'count(visits) between 1 and 2') . freeze('frozen') . join '', map { create("rule $_", $rules[ $_ - 1 ]) } 1 .. @rules;
@@ -157,12 +170,13 @@ sub definitions
 
 sub altered
 {
+	my $population = shift;
 	my $name = 'rule ' . int(1 + rand $rules);
 	return pick(
-		sub { "SELECT count(segments.alter_segment('$name', rule => " . quoted((random_rule(@segments))[0]) . ", population => :'population'));\n" },
+		sub { "SELECT count(segments.alter_segment('$name', rule => " . quoted(some_rule($population)) . ", population => :'population'));\n" },
 		sub { "SELECT count(segments.rebuild('$name', :'population'));\n" },
 		sub { "SELECT count(segments.refresh(:'population'));\n" },
-		sub { "SELECT count(segments.drop_segment('$name', :'population'));\n" . create($name, (random_rule(@segments))[0]) },
+		sub { "SELECT count(segments.drop_segment('$name', :'population'));\n" . create($name, some_rule($population)) },
 		sub { freeze($name) }, sub { thaw($name) },
 		sub { "SELECT segments.alter_population(:'population', maintenance => '" . pick(qw(queued immediate immediate)) . "');\n" })->();
 }
@@ -191,7 +205,7 @@ sub step
 	my $n = rand;
 
 	return $n < 0.15 ? "SELECT public.move_clock(:'population', '$population->{zone}');\n" :
-	  $n < 0.23 ? upkeep() : $n < 0.27 ? altered() : $n < 0.38 ? transaction() : random_statement();
+	  $n < 0.23 ? upkeep() : $n < 0.27 ? altered($population) : $n < 0.38 ? transaction() : random_statement();
 }
 
 # What may fail: rules that do not bind, rows that break a constraint or are refused, and what
@@ -215,10 +229,11 @@ sub run
 	my $refused = 0;
 	my $script = "SET client_min_messages = warning;\n\\set VERBOSITY verbose\n\\set population $population->{name}\n" .
 	  "SET segments.now = '$population->{begin}';\nSELECT setseed(" . ($seed % 1000) / 1000 . ");\n";
-	$script .= "SET max_parallel_workers_per_gather = 1;\nSET min_parallel_table_scan_size = 0;\nSET segments.group_rules = 1;\n" if $population->{parallel};
+	$script .= "SET max_parallel_workers_per_gather = 1;\nSET min_parallel_table_scan_size = 0;\n" if $population->{parallel};
+	$script .= "SET segments.group_rules = 1;\n" if $population->{grouped};
 
 	$script .= tables_script(%$population, people => 60, as_of => 'public.present()', maintenance => 'immediate') . constraints_script();
-	$script .= definitions() . "\\echo \@ 0\nSELECT 'PROBLEM ' || c FROM public.compare(:'population') c;\n";
+	$script .= definitions($population) . "\\echo \@ 0\nSELECT 'PROBLEM ' || c FROM public.compare(:'population') c;\n";
 	foreach my $i (1 .. $steps)
 	{
 		$code[$i] = step($population);
