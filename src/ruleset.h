@@ -116,11 +116,16 @@ extern SegRuleset *seg_ruleset_of_snapshot(const SegPopulation *population);
 extern int	seg_ruleset_find(const SegRuleset *ruleset, int32 segment);
 
 /*
- * Reads what rules need of members (live.h), who can then be asked about them, by the user who runs
- * from here on; afterwards he has to be restored.
+ * Reads members' own rows (live.h), and after that the rows of sources that rules need, for moments from
+ * now on.  Then they can be asked about these rules, and before that whether there is need for more.  All by the
+ * user who runs from here on; afterwards he has to be restored.
  */
-extern void seg_ruleset_load(const SegRuleset *ruleset, SegUser *user, int n, const int64 *members,
-							 const Bitmapset *rules);
+extern void seg_ruleset_load(const SegRuleset *ruleset, SegUser *user, int n, const int64 *members);
+extern void seg_ruleset_load_rows(const SegRuleset *ruleset, int n, const int64 *members, TimestampTz now,
+								  const Bitmapset *rules);
+
+/* Adds those of rules that need more than the row of the member to whom ruleset->live has turned. */
+extern Bitmapset *seg_ruleset_add_needy(const SegRuleset *ruleset, const Bitmapset *rules, Bitmapset *needy);
 
 /* A count that rises when definitions change, as far as this backend has heard. */
 extern uint64 seg_definitions_generation(void);
