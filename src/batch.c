@@ -298,6 +298,13 @@ seg_vector_element(const SegVector *v, int i, SegValue *out)
 	return true;
 }
 
+/* A condition that is the same for all. */
+static bool
+is_constant_condition(const SegExpr *expr)
+{
+	return expr->depth < SEG_SCOPE_MEMBER && expr->type.type == SEG_T_BOOL;
+}
+
 /* Is the expression's vector one of bits? */
 static bool
 is_condition(SegBatch *b, const SegExpr *expr)
@@ -305,7 +312,7 @@ is_condition(SegBatch *b, const SegExpr *expr)
 	const SegFold *fold;
 
 	if (expr->op != SEG_X_AGGREGATE)
-		return expr->op >= SEG_X_AND;
+		return expr->op >= SEG_X_AND || is_constant_condition(expr);
 	fold = list_nth(b->program->folds, expr->fold);
 	return ((SegFoldItem *) list_nth(fold->items, expr->item))->kind == SEG_FOLD_EXISTS;
 }
@@ -421,7 +428,6 @@ gate(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 	}
 }
 
-/* A condition that is the same for all. */
 static void
 constant_condition(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 {
@@ -461,7 +467,7 @@ compute(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 				return;
 			break;
 		default:
-			if (expr->depth < SEG_SCOPE_MEMBER && expr->type.type == SEG_T_BOOL)
+			if (is_constant_condition(expr))
 			{
 				constant_condition(b, frame, expr, out);
 				return;

@@ -10,7 +10,7 @@ use warnings;
 use utf8;
 use Exporter 'import';
 use RandomTables qw(random_key random_row);
-our @EXPORT_OK = qw(constraints_script random_statement);
+our @EXPORT_OK = qw(constraints_script random_row_statement random_statement);
 
 my %columns = (
 	region => [qw(id name)],
@@ -139,6 +139,15 @@ sub random_statement
 	return RandomStatements::truncate() . ";\n" if rand() < 0.02;
 	return pick(\&insert, \&insert, \&insert, \&upsert, \&upsert, \&update, \&update, \&update, \&update, \&update_nothing,
 		\&RandomStatements::delete, \&merge, \&rekey, \&move)->() . ";\n";
+}
+
+# One that is about a row of the population or a source, ended
+sub random_row_statement
+{
+	my $table = pick(qw(people people people orders orders lines events visits));
+	my $one = " WHERE ctid = (SELECT ctid FROM $table ORDER BY hashtext(ctid::text || " . int(rand 1000) . ') LIMIT 1)';
+
+	return pick("INSERT INTO $table " . values_list($table, 1), "DELETE FROM $table$one", map { "UPDATE $table SET " . assignments($table) . $one } 1 .. 4) . ";\n";
 }
 
 1;

@@ -1,7 +1,7 @@
 -- Many rules that are each about a part of the population: the members are those that
 -- every rule finds when it is asked about everybody.
 BEGIN;
-SELECT plan(11);
+SELECT plan(12);
 SET LOCAL client_min_messages = warning;
 SET LOCAL search_path = public, segments;
 
@@ -45,6 +45,9 @@ SELECT set_eq('TABLE stored', 'TABLE plain', 'in parallel, too');
 SET LOCAL segments.batch_rows = 7;
 SELECT refresh_by(1, 0);
 SELECT set_eq('TABLE stored', 'TABLE plain', 'in small batches, too');
+SET LOCAL segments.batch_rows = 0;
+SELECT refresh_by(1, 0);
+SELECT set_eq('TABLE stored', 'TABLE plain', 'and one by one');
 RESET segments.batch_rows;
 SELECT set_eq($$ SELECT unnest(segments.as_set('sum 12')) $$, $$ SELECT id FROM person WHERE tenant = 'tenant 12'
 	AND (SELECT coalesce(sum(pages), 0) FROM visit WHERE who = id) > age $$, 'as by hand');
