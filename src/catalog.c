@@ -30,19 +30,48 @@
 
 #define SCHEMA	"segments"
 
-/*
- * Relations that were looked up, by the address of their name: every caller has it as a literal.
- * Forgotten when any relation or schema changes.
- */
-typedef struct Known
-{
-	const char *name;
-	Oid			relid;
-} Known;
+static const char *const names[SEG_RELS] = {
+	[SEG_REL_POPULATION] = "population",
+	[SEG_REL_POPULATION_NAME_KEY] = "population_name_key",
+	[SEG_REL_POPULATION_PKEY] = "population_pkey",
+	[SEG_REL_SOURCE] = "source",
+	[SEG_REL_SOURCE_POPULATION_NAME_KEY] = "source_population_name_key",
+	[SEG_REL_LOOKUP] = "lookup",
+	[SEG_REL_LOOKUP_POPULATION_NAME_OF_SOURCE_OF_LOOKUP_KEY] = "lookup_population_name_of_source_of_lookup_key",
+	[SEG_REL_ATTRIBUTE] = "attribute",
+	[SEG_REL_ATTRIBUTE_POPULATION_NAME_KEY] = "attribute_population_name_key",
+	[SEG_REL_SEGMENT] = "segment",
+	[SEG_REL_SEGMENT_PKEY] = "segment_pkey",
+	[SEG_REL_SEGMENT_POPULATION_NAME_KEY] = "segment_population_name_key",
+	[SEG_REL_MEMBERSHIP] = "membership",
+	[SEG_REL_MEMBERSHIP_PKEY] = "membership_pkey",
+	[SEG_REL_MEMBERSHIP_SEGMENT_CHUNK] = "membership_segment_chunk",
+	[SEG_REL_DICTIONARY] = "dictionary",
+	[SEG_REL_DICTIONARY_MEMBER_SEQ] = "dictionary_member_seq",
+	[SEG_REL_DICTIONARY_PKEY] = "dictionary_pkey",
+	[SEG_REL_DICTIONARY_POPULATION_KEY_KEY] = "dictionary_population_key_key",
+	[SEG_REL_CHUNK] = "chunk",
+	[SEG_REL_CHUNK_PKEY] = "chunk_pkey",
+	[SEG_REL_DUE] = "due",
+	[SEG_REL_DUE_AT] = "due_at",
+	[SEG_REL_DUE_CHUNK_AT] = "due_chunk_at",
+	[SEG_REL_CHANGE] = "change",
+	[SEG_REL_CHANGE_ID_SEQ] = "change_id_seq",
+	[SEG_REL_CHANGE_MEMBER] = "change_member",
+	[SEG_REL_CHANGE_SEGMENT] = "change_segment",
+	[SEG_REL_HISTORY] = "history",
+	[SEG_REL_HISTORY_NUMBER] = "history_number",
+	[SEG_REL_CONSUMER] = "consumer",
+	[SEG_REL_CONSUMER_PKEY] = "consumer_pkey",
+	[SEG_REL_RECHECK] = "recheck",
+	[SEG_REL_RECHECK_ID_SEQ] = "recheck_id_seq",
+	[SEG_REL_RECHECK_POPULATION] = "recheck_population",
+	[SEG_REL_BUILDING] = "building",
+	[SEG_REL_BUILDING_PKEY] = "building_pkey"
+};
 
-#define KNOWN	509
-
-static Known known[KNOWN];
+/* Those that were looked up.  Forgotten when any relation or schema changes. */
+static Oid	known[SEG_RELS];
 
 static void
 forget_relations(Datum arg, int cacheid, uint32 hash)
@@ -51,25 +80,23 @@ forget_relations(Datum arg, int cacheid, uint32 hash)
 }
 
 Oid
-seg_catalog_relation(const char *name)
+seg_catalog_relation(SegCatalog which)
 {
 	static bool watching = false;
-	Known	   *k = &known[(uintptr_t) name % KNOWN];
-	Oid			relid;
+	Oid			relid = known[which];
 
-	if (k->name == name && OidIsValid(k->relid))
-		return k->relid;
+	if (OidIsValid(relid))
+		return relid;
 	if (!watching)
 	{
 		CacheRegisterSyscacheCallback(RELOID, forget_relations, (Datum) 0);
 		CacheRegisterSyscacheCallback(NAMESPACEOID, forget_relations, (Datum) 0);
 		watching = true;
 	}
-	relid = get_relname_relid(name, get_namespace_oid(SCHEMA, false));
+	relid = get_relname_relid(names[which], get_namespace_oid(SCHEMA, false));
 	if (!OidIsValid(relid))
-		elog(ERROR, "relation %s.%s is missing", SCHEMA, name);
-	*k = (Known) {name, relid};
-	return relid;
+		elog(ERROR, "relation %s.%s is missing", SCHEMA, names[which]);
+	return known[which] = relid;
 }
 
 Oid
@@ -143,7 +170,7 @@ seg_seen_same(SegSeen *seen)
 }
 
 void
-seg_scan_begin(SegScan *scan, const char *table, const char *index, int nkeys, ScanKey keys)
+seg_scan_begin(SegScan *scan, SegCatalog table, SegCatalog index, int nkeys, ScanKey keys)
 {
 	Snapshot	snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot();
 
@@ -229,7 +256,7 @@ seg_scan_name(const SegScan *scan, AttrNumber column)
 }
 
 void
-seg_writer_begin(SegWriter *writer, const char *table)
+seg_writer_begin(SegWriter *writer, SegCatalog table)
 {
 	writer->rel = table_open(seg_catalog_relation(table), RowExclusiveLock);
 	writer->indexes = CatalogOpenIndexes(writer->rel);
@@ -258,7 +285,7 @@ seg_writer_end(SegWriter *writer)
 }
 
 int64
-seg_next_number(const char *sequence)
+seg_next_number(SegCatalog sequence)
 {
 	return nextval_internal(seg_catalog_relation(sequence), false);
 }

@@ -28,6 +28,27 @@ typedef struct SegScan
 	HeapTuple	tuple;			/* the row at hand */
 } SegScan;
 
+/* What is read and written of schema segments: tables, each with its indexes and sequences. */
+typedef enum SegCatalog
+{
+	SEG_REL_POPULATION, SEG_REL_POPULATION_NAME_KEY, SEG_REL_POPULATION_PKEY,
+	SEG_REL_SOURCE, SEG_REL_SOURCE_POPULATION_NAME_KEY,
+	SEG_REL_LOOKUP, SEG_REL_LOOKUP_POPULATION_NAME_OF_SOURCE_OF_LOOKUP_KEY,
+	SEG_REL_ATTRIBUTE, SEG_REL_ATTRIBUTE_POPULATION_NAME_KEY,
+	SEG_REL_SEGMENT, SEG_REL_SEGMENT_PKEY, SEG_REL_SEGMENT_POPULATION_NAME_KEY,
+	SEG_REL_MEMBERSHIP, SEG_REL_MEMBERSHIP_PKEY, SEG_REL_MEMBERSHIP_SEGMENT_CHUNK,
+	SEG_REL_DICTIONARY, SEG_REL_DICTIONARY_MEMBER_SEQ, SEG_REL_DICTIONARY_PKEY,
+	SEG_REL_DICTIONARY_POPULATION_KEY_KEY,
+	SEG_REL_CHUNK, SEG_REL_CHUNK_PKEY,
+	SEG_REL_DUE, SEG_REL_DUE_AT, SEG_REL_DUE_CHUNK_AT,
+	SEG_REL_CHANGE, SEG_REL_CHANGE_ID_SEQ, SEG_REL_CHANGE_MEMBER, SEG_REL_CHANGE_SEGMENT,
+	SEG_REL_HISTORY, SEG_REL_HISTORY_NUMBER,
+	SEG_REL_CONSUMER, SEG_REL_CONSUMER_PKEY,
+	SEG_REL_RECHECK, SEG_REL_RECHECK_ID_SEQ, SEG_REL_RECHECK_POPULATION,
+	SEG_REL_BUILDING, SEG_REL_BUILDING_PKEY,
+	SEG_RELS
+} SegCatalog;
+
 /* Column numbers, as in sql/30-catalog.sql. */
 enum
 {
@@ -110,8 +131,8 @@ enum
 	SEG_COL_BUILDING_POPULATION = 1, SEG_COL_BUILDING_RULE
 };
 
-/* A relation or a type of schema segments, which must exist.  The name of the relation is a literal. */
-extern Oid	seg_catalog_relation(const char *name);
+/* A relation or a type of schema segments, which must exist. */
+extern Oid	seg_catalog_relation(SegCatalog which);
 extern Oid	seg_catalog_type(const char *name);
 
 /* Scan keys for ScanKeyInit's usual cases; column is a column of the table. */
@@ -120,7 +141,7 @@ extern void seg_key_int8(ScanKey key, AttrNumber column, StrategyNumber strategy
 extern void seg_key_text(ScanKey key, AttrNumber column, const char *value);
 
 /* Rows in the order of the index.  An unfinished scan is ended by its owner or by an abort. */
-extern void seg_scan_begin(SegScan *scan, const char *table, const char *index, int nkeys, ScanKey keys);
+extern void seg_scan_begin(SegScan *scan, SegCatalog table, SegCatalog index, int nkeys, ScanKey keys);
 extern bool seg_scan_next(SegScan *scan);
 extern void seg_scan_end(SegScan *scan);
 
@@ -163,10 +184,10 @@ typedef struct SegWriter
 	struct ResultRelInfo *indexes;
 } SegWriter;
 
-extern void seg_writer_begin(SegWriter *writer, const char *table);
+extern void seg_writer_begin(SegWriter *writer, SegCatalog table);
 extern void seg_writer_insert(SegWriter *writer, Datum *values, bool *nulls);
 extern void seg_writer_delete(SegWriter *writer, ItemPointer tid);
 extern void seg_writer_end(SegWriter *writer);
-extern int64 seg_next_number(const char *sequence);
+extern int64 seg_next_number(SegCatalog sequence);
 
 #endif							/* SEG_CATALOG_H */

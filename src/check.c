@@ -134,7 +134,7 @@ check_count(const Report *report, const SegSegment *segment)
 	SegScan		scan;
 
 	seg_key_int4(&key, SEG_COL_MEMBERSHIP_SEGMENT, segment->id);
-	seg_scan_begin(&scan, "membership", "membership_segment_chunk", 1, &key);
+	seg_scan_begin(&scan, SEG_REL_MEMBERSHIP, SEG_REL_MEMBERSHIP_SEGMENT_CHUNK, 1, &key);
 	while (seg_scan_next(&scan))
 	{
 		SegMemberSet *set = seg_state_scanned(&scan);

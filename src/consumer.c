@@ -61,7 +61,7 @@ known_consumers(SegPopulation *population)
 
 	if (population != NULL)
 		seg_key_int4(&key, SEG_COL_CONSUMER_POPULATION, population->id);
-	seg_scan_begin(&scan, "consumer", "consumer_pkey", population ? 1 : 0, &key);
+	seg_scan_begin(&scan, SEG_REL_CONSUMER, SEG_REL_CONSUMER_PKEY, population ? 1 : 0, &key);
 	while (seg_scan_next(&scan))
 	{
 		Consumer   *consumer = palloc(sizeof(Consumer));
@@ -309,7 +309,7 @@ read_history(Batch *batch, const Consumer *consumer)
 
 	seg_key_int4(&keys[0], SEG_COL_HISTORY_POPULATION, consumer->population->id);
 	seg_key_int8(&keys[1], SEG_COL_HISTORY_NUMBER, BTGreaterStrategyNumber, consumer->position);
-	seg_scan_begin(&scan, "history", "history_number", 2, keys);
+	seg_scan_begin(&scan, SEG_REL_HISTORY, SEG_REL_HISTORY_NUMBER, 2, keys);
 	while (left > 0 && seg_scan_next(&scan))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -327,7 +327,7 @@ read_tail(Batch *batch, const Consumer *consumer)
 	ScanKeyData key;
 
 	seg_key_int4(&key, SEG_COL_CHANGE_POPULATION, consumer->population->id);
-	seg_scan_begin(&scan, "change", "change_member", 1, &key);
+	seg_scan_begin(&scan, SEG_REL_CHANGE, SEG_REL_CHANGE_MEMBER, 1, &key);
 	while (seg_scan_next(&scan))
 	{
 		bool		isnull;

@@ -254,7 +254,7 @@ next_set(int32 segment, int64 from, int64 *chunk)
 
 	seg_key_int4(&keys[0], SEG_COL_MEMBERSHIP_SEGMENT, segment);
 	seg_key_int8(&keys[1], SEG_COL_MEMBERSHIP_CHUNK, BTGreaterEqualStrategyNumber, from);
-	seg_scan_begin(&scan, "membership", "membership_segment_chunk", lengthof(keys), keys);
+	seg_scan_begin(&scan, SEG_REL_MEMBERSHIP, SEG_REL_MEMBERSHIP_SEGMENT_CHUNK, lengthof(keys), keys);
 	if (seg_scan_next(&scan))
 	{
 		set = seg_state_scanned(&scan);

@@ -187,7 +187,7 @@ write_as_extension(const char *sql, int nparams, const SegParam *params, bool de
 		elog(ERROR, "cannot execute: %s", sql);
 	/* for those who keep definitions in memory: classify.c */
 	if (definition && done != SPI_OK_SELECT)
-		CacheInvalidateRelcacheByRelid(seg_catalog_relation("segment"));
+		CacheInvalidateRelcacheByRelid(seg_catalog_relation(SEG_REL_SEGMENT));
 	result = (int32) SPI_processed;
 	if (SPI_tuptable != NULL && SPI_processed > 0)
 	{

@@ -107,7 +107,7 @@ seg_not_before_settled(const SegPopulation *population, TimestampTz moment)
 	bool		isnull;
 
 	seg_key_int4(&key, SEG_COL_CHUNK_POPULATION, population->id);
-	seg_scan_begin(&scan, "chunk", "chunk_pkey", 1, &key);
+	seg_scan_begin(&scan, SEG_REL_CHUNK, SEG_REL_CHUNK_PKEY, 1, &key);
 	while (seg_scan_next(&scan))
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -133,7 +133,7 @@ check_population_is_new(const char *name)
 	ScanKeyData key;
 
 	seg_key_text(&key, SEG_COL_POPULATION_NAME, name);
-	seg_scan_begin(&scan, "population", "population_name_key", 1, &key);
+	seg_scan_begin(&scan, SEG_REL_POPULATION, SEG_REL_POPULATION_NAME_KEY, 1, &key);
 	if (seg_scan_next(&scan))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_OBJECT),
@@ -178,7 +178,7 @@ create_population(PG_FUNCTION_ARGS)
 	(void) seg_clock_zone(population.time_zone);
 
 	/* names are settled one at a time; readers and other definitions go on */
-	LockRelationOid(seg_catalog_relation("population"), ShareUpdateExclusiveLock);
+	LockRelationOid(seg_catalog_relation(SEG_REL_POPULATION), ShareUpdateExclusiveLock);
 	seg_define_push_snapshot();
 	check_population_is_new(population.name);
 	LockRelationOid(population.relid, AccessShareLock);
@@ -262,7 +262,7 @@ alter_population(PG_FUNCTION_ARGS)
 	SegPopulation *altered;
 	SegParam	params[4];
 
-	LockRelationOid(seg_catalog_relation("population"), ShareUpdateExclusiveLock);
+	LockRelationOid(seg_catalog_relation(SEG_REL_POPULATION), ShareUpdateExclusiveLock);
 	population = seg_define_begin(seg_arg_required_text(fcinfo, 0, "name"));
 	if (new_name != NULL && strcmp(new_name, population->name) != 0)
 	{

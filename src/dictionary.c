@@ -132,7 +132,7 @@ seg_dictionary_find(const SegPopulation *population, const char *key, int64 *mem
 
 	seg_key_int4(&keys[0], SEG_COL_DICTIONARY_POPULATION, population->id);
 	seg_key_text(&keys[1], SEG_COL_DICTIONARY_KEY, key);
-	seg_scan_begin(&scan, "dictionary", "dictionary_population_key_key", lengthof(keys), keys);
+	seg_scan_begin(&scan, SEG_REL_DICTIONARY, SEG_REL_DICTIONARY_POPULATION_KEY_KEY, lengthof(keys), keys);
 	found = seg_scan_next(&scan);
 	if (found)
 		*member = seg_scan_int8(&scan, SEG_COL_DICTIONARY_MEMBER);
@@ -151,11 +151,11 @@ seg_dictionary_give(const SegPopulation *population, const char *key)
 
 	if (seg_dictionary_find(population, key, &member))
 		return member;
-	member = seg_next_number("dictionary_member_seq");
+	member = seg_next_number(SEG_REL_DICTIONARY_MEMBER_SEQ);
 	values[SEG_COL_DICTIONARY_POPULATION - 1] = Int32GetDatum(population->id);
 	values[SEG_COL_DICTIONARY_MEMBER - 1] = Int64GetDatum(member);
 	values[SEG_COL_DICTIONARY_KEY - 1] = CStringGetTextDatum(key);
-	seg_writer_begin(&writer, "dictionary");
+	seg_writer_begin(&writer, SEG_REL_DICTIONARY);
 	seg_writer_insert(&writer, values, nulls);
 	seg_writer_end(&writer);
 	return member;
@@ -172,7 +172,7 @@ seg_dictionary_key(const SegPopulation *population, int64 member)
 	{
 		seg_key_int4(&keys[0], SEG_COL_DICTIONARY_POPULATION, population->id);
 		seg_key_int8(&keys[1], SEG_COL_DICTIONARY_MEMBER, BTEqualStrategyNumber, member);
-		seg_scan_begin(&scan, "dictionary", "dictionary_pkey", lengthof(keys), keys);
+		seg_scan_begin(&scan, SEG_REL_DICTIONARY, SEG_REL_DICTIONARY_PKEY, lengthof(keys), keys);
 		if (seg_scan_next(&scan))
 			key = seg_scan_text(&scan, SEG_COL_DICTIONARY_KEY);
 		seg_scan_end(&scan);

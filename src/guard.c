@@ -46,7 +46,7 @@ nothing_is_registered(void)
 	SegScan		scan;
 	bool		none;
 
-	seg_scan_begin(&scan, "population", "population_pkey", 0, NULL);
+	seg_scan_begin(&scan, SEG_REL_POPULATION, SEG_REL_POPULATION_PKEY, 0, NULL);
 	none = !seg_scan_next(&scan);
 	seg_scan_end(&scan);
 	return none;

@@ -208,7 +208,7 @@ populations(const char *name)
 		seg_check_manage(population);
 		return list_make1_int(population->id);
 	}
-	seg_scan_begin(&scan, "population", "population_pkey", 0, NULL);
+	seg_scan_begin(&scan, SEG_REL_POPULATION, SEG_REL_POPULATION_PKEY, 0, NULL);
 	while (seg_scan_next(&scan))
 		if (has_privs_of_role(GetUserId(), seg_scan_oid(&scan, SEG_COL_POPULATION_OWNER)))
 			ids = lappend_int(ids, seg_scan_int4(&scan, SEG_COL_POPULATION_ID));

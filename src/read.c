@@ -160,7 +160,7 @@ read_keys(KeysState *state, const SegMemberSet *set)
 	seg_key_int4(&keys[0], SEG_COL_DICTIONARY_POPULATION, state->dictionary);
 	seg_key_int8(&keys[1], SEG_COL_DICTIONARY_MEMBER, BTGreaterEqualStrategyNumber, seg_set_min(set));
 	seg_key_int8(&keys[2], SEG_COL_DICTIONARY_MEMBER, BTLessEqualStrategyNumber, seg_set_max(set));
-	seg_scan_begin(&scan, "dictionary", "dictionary_pkey", 3, keys);
+	seg_scan_begin(&scan, SEG_REL_DICTIONARY, SEG_REL_DICTIONARY_PKEY, 3, keys);
 	while (seg_scan_next(&scan))
 	{
 		if (seg_set_contains(set, seg_scan_int8(&scan, SEG_COL_DICTIONARY_MEMBER)))

@@ -61,7 +61,7 @@ seg_recheck_note(const SegUse *use, Datum *keys, Size nkeys)
 	bool		nulls[SEG_COL_RECHECK_HORIZON] = {false};
 	SegWriter	writer;
 
-	values[SEG_COL_RECHECK_ID - 1] = Int64GetDatum(seg_next_number("recheck_id_seq"));
+	values[SEG_COL_RECHECK_ID - 1] = Int64GetDatum(seg_next_number(SEG_REL_RECHECK_ID_SEQ));
 	values[SEG_COL_RECHECK_POPULATION - 1] = Int32GetDatum(p->id);
 	set_id(&values[SEG_COL_RECHECK_SOURCE - 1], &nulls[SEG_COL_RECHECK_SOURCE - 1],
 		   is_lookup ? 0 : p->sources[use->object - seg_object_of_source(0)].id);
@@ -71,7 +71,7 @@ seg_recheck_note(const SegUse *use, Datum *keys, Size nkeys)
 	if (!nulls[SEG_COL_RECHECK_KEYS - 1])
 		values[SEG_COL_RECHECK_KEYS - 1] = to_texts(use, keys, (int) nkeys);
 	nulls[SEG_COL_RECHECK_HORIZON - 1] = true;
-	seg_writer_begin(&writer, "recheck");
+	seg_writer_begin(&writer, SEG_REL_RECHECK);
 	seg_writer_insert(&writer, values, nulls);
 	seg_writer_end(&writer);
 }
@@ -82,7 +82,7 @@ scan_population(SegScan *scan, int32 population)
 	ScanKeyData key;
 
 	seg_key_int4(&key, SEG_COL_RECHECK_POPULATION, population);
-	seg_scan_begin(scan, "recheck", "recheck_population", 1, &key);
+	seg_scan_begin(scan, SEG_REL_RECHECK, SEG_REL_RECHECK_POPULATION, 1, &key);
 }
 
 bool

@@ -42,7 +42,7 @@ scan_id(const SegScan *scan, AttrNumber column)
 }
 
 static void
-scan_begin_of(SegScan *scan, const char *table, const char *index, AttrNumber column, int32 population)
+scan_begin_of(SegScan *scan, SegCatalog table, SegCatalog index, AttrNumber column, int32 population)
 {
 	ScanKeyData key;
 
@@ -52,7 +52,7 @@ scan_begin_of(SegScan *scan, const char *table, const char *index, AttrNumber co
 
 /* What is read of the first row, NULL if there is none. */
 static void *
-read_first(const char *table, const char *index, int nkeys, ScanKey keys, void *(*read) (const SegScan *scan))
+read_first(SegCatalog table, SegCatalog index, int nkeys, ScanKey keys, void *(*read) (const SegScan *scan))
 {
 	SegScan		scan;
 	void	   *found = NULL;
@@ -65,7 +65,7 @@ read_first(const char *table, const char *index, int nkeys, ScanKey keys, void *
 }
 
 static void *
-read_by_id(const char *table, const char *index, AttrNumber column, int32 id, void *(*read) (const SegScan *scan))
+read_by_id(SegCatalog table, SegCatalog index, AttrNumber column, int32 id, void *(*read) (const SegScan *scan))
 {
 	ScanKeyData key;
 
@@ -115,7 +115,7 @@ read_sources(SegPopulation *population)
 	int			allocated = 8;
 
 	population->sources = palloc(allocated * sizeof(SegSource));
-	scan_begin_of(&scan, "source", "source_population_name_key", SEG_COL_SOURCE_POPULATION, population->id);
+	scan_begin_of(&scan, SEG_REL_SOURCE, SEG_REL_SOURCE_POPULATION_NAME_KEY, SEG_COL_SOURCE_POPULATION, population->id);
 	while (seg_scan_next(&scan))
 	{
 		SegSource  *source;
@@ -154,7 +154,7 @@ read_lookups(SegPopulation *population)
 	int			allocated = 8;
 
 	population->lookups = palloc(allocated * sizeof(SegLookup));
-	scan_begin_of(&scan, "lookup", "lookup_population_name_of_source_of_lookup_key",
+	scan_begin_of(&scan, SEG_REL_LOOKUP, SEG_REL_LOOKUP_POPULATION_NAME_OF_SOURCE_OF_LOOKUP_KEY,
 				  SEG_COL_LOOKUP_POPULATION, population->id);
 	while (seg_scan_next(&scan))
 	{
@@ -198,7 +198,7 @@ read_attributes(SegPopulation *population)
 	int			allocated = 8;
 
 	population->attributes = palloc(allocated * sizeof(SegAttribute));
-	scan_begin_of(&scan, "attribute", "attribute_population_name_key", SEG_COL_ATTRIBUTE_POPULATION,
+	scan_begin_of(&scan, SEG_REL_ATTRIBUTE, SEG_REL_ATTRIBUTE_POPULATION_NAME_KEY, SEG_COL_ATTRIBUTE_POPULATION,
 				  population->id);
 	while (seg_scan_next(&scan))
 	{
@@ -278,7 +278,7 @@ readable(void)
 	SegScan		scan;
 	List	   *list = NIL;
 
-	seg_scan_begin(&scan, "population", "population_pkey", 0, NULL);
+	seg_scan_begin(&scan, SEG_REL_POPULATION, SEG_REL_POPULATION_PKEY, 0, NULL);
 	while (seg_scan_next(&scan))
 	{
 		SegPopulation *population = read_population(&scan);
@@ -325,7 +325,7 @@ find_population(const char *name)
 	ScanKeyData key;
 
 	seg_key_text(&key, SEG_COL_POPULATION_NAME, name);
-	return read_first("population", "population_name_key", 1, &key, read_population);
+	return read_first(SEG_REL_POPULATION, SEG_REL_POPULATION_NAME_KEY, 1, &key, read_population);
 }
 
 SegPopulation *
@@ -358,7 +358,8 @@ seg_population_get(const char *name)
 SegPopulation *
 seg_population_bare_by_id(int32 id)
 {
-	SegPopulation *population = read_by_id("population", "population_pkey", SEG_COL_POPULATION_ID, id, read_population);
+	SegPopulation *population = read_by_id(SEG_REL_POPULATION, SEG_REL_POPULATION_PKEY, SEG_COL_POPULATION_ID, id,
+										   read_population);
 
 	if (population == NULL)
 		ereport(ERROR,
@@ -431,7 +432,7 @@ seg_segments_of_population(int32 population)
 	SegScan		scan;
 	List	   *list = NIL;
 
-	scan_begin_of(&scan, "segment", "segment_population_name_key", SEG_COL_SEGMENT_POPULATION, population);
+	scan_begin_of(&scan, SEG_REL_SEGMENT, SEG_REL_SEGMENT_POPULATION_NAME_KEY, SEG_COL_SEGMENT_POPULATION, population);
 	while (seg_scan_next(&scan))
 		list = lappend(list, read_segment(&scan));
 	seg_scan_end(&scan);
@@ -477,13 +478,13 @@ find_segment(int32 population, const char *name)
 
 	seg_key_int4(&keys[0], SEG_COL_SEGMENT_POPULATION, population);
 	seg_key_text(&keys[1], SEG_COL_SEGMENT_NAME, name);
-	return read_first("segment", "segment_population_name_key", 2, keys, read_segment);
+	return read_first(SEG_REL_SEGMENT, SEG_REL_SEGMENT_POPULATION_NAME_KEY, 2, keys, read_segment);
 }
 
 SegSegment *
 seg_segment_by_id(int32 id)
 {
-	return read_by_id("segment", "segment_pkey", SEG_COL_SEGMENT_ID, id, read_segment);
+	return read_by_id(SEG_REL_SEGMENT, SEG_REL_SEGMENT_PKEY, SEG_COL_SEGMENT_ID, id, read_segment);
 }
 
 static void *
@@ -495,7 +496,7 @@ read_segment_name(const SegScan *scan)
 char *
 seg_segment_name(int32 id)
 {
-	return read_by_id("segment", "segment_pkey", SEG_COL_SEGMENT_ID, id, read_segment_name);
+	return read_by_id(SEG_REL_SEGMENT, SEG_REL_SEGMENT_PKEY, SEG_COL_SEGMENT_ID, id, read_segment_name);
 }
 
 static void *
@@ -507,7 +508,8 @@ read_building_rule(const SegScan *scan)
 SegRule *
 seg_building_rule(int32 population)
 {
-	return read_by_id("building", "building_pkey", SEG_COL_BUILDING_POPULATION, population, read_building_rule);
+	return read_by_id(SEG_REL_BUILDING, SEG_REL_BUILDING_PKEY, SEG_COL_BUILDING_POPULATION, population,
+					  read_building_rule);
 }
 
 /* populations: where it was looked for. */

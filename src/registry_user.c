@@ -46,7 +46,7 @@ become(SegUser *user, Oid role, int sec_context)
 static Oid
 extension_owner(void)
 {
-	Oid			relid = seg_catalog_relation("population");
+	Oid			relid = seg_catalog_relation(SEG_REL_POPULATION);
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Oid			owner;
 

@@ -45,7 +45,7 @@ write_problem(void *arg)
 		elog(ERROR, "could not write segments.segment");
 	SPI_finish();
 	seg_user_restore(&user);
-	CacheInvalidateRelcacheByRelid(seg_catalog_relation("segment"));
+	CacheInvalidateRelcacheByRelid(seg_catalog_relation(SEG_REL_SEGMENT));
 }
 
 static void

@@ -72,7 +72,7 @@ watch(void)
 		RegisterXactCallback(free_retired, NULL);
 	}
 	/* the extension may have been dropped and created again */
-	watched = seg_catalog_relation("segment");
+	watched = seg_catalog_relation(SEG_REL_SEGMENT);
 }
 
 uint64

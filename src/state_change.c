@@ -26,7 +26,7 @@ scan_members(SegScan *scan, int32 population, int64 first, int64 last)
 	seg_key_int8(&keys[1], SEG_COL_CHANGE_MEMBER, first == last ? BTEqualStrategyNumber : BTGreaterEqualStrategyNumber,
 				 first);
 	seg_key_int8(&keys[2], SEG_COL_CHANGE_MEMBER, BTLessEqualStrategyNumber, last);
-	seg_scan_begin(scan, "change", "change_member", first == last ? 2 : 3, keys);
+	seg_scan_begin(scan, SEG_REL_CHANGE, SEG_REL_CHANGE_MEMBER, first == last ? 2 : 3, keys);
 }
 
 void
@@ -159,7 +159,7 @@ scan_segment(SegScan *scan, int32 segment, int64 from)
 
 	seg_key_int4(&keys[0], SEG_COL_CHANGE_SEGMENT, segment);
 	seg_key_int8(&keys[1], SEG_COL_CHANGE_MEMBER, BTGreaterEqualStrategyNumber, from);
-	seg_scan_begin(scan, "change", "change_segment", lengthof(keys), keys);
+	seg_scan_begin(scan, SEG_REL_CHANGE, SEG_REL_CHANGE_SEGMENT, lengthof(keys), keys);
 }
 
 bool
@@ -272,11 +272,11 @@ seg_tail_append(SegTailWriter *w, int64 member, int32 segment, bool entered, Tim
 	{
 		MemoryContext caller = MemoryContextSwitchTo(w->context);
 
-		seg_writer_begin(&w->writer, "change");
+		seg_writer_begin(&w->writer, SEG_REL_CHANGE);
 		MemoryContextSwitchTo(caller);
 	}
 	w->open = true;
-	values[SEG_COL_CHANGE_ID - 1] = Int64GetDatum(seg_next_number("change_id_seq"));
+	values[SEG_COL_CHANGE_ID - 1] = Int64GetDatum(seg_next_number(SEG_REL_CHANGE_ID_SEQ));
 	values[SEG_COL_CHANGE_POPULATION - 1] = Int32GetDatum(w->population);
 	values[SEG_COL_CHANGE_MEMBER - 1] = Int64GetDatum(member);
 	values[SEG_COL_CHANGE_SEGMENT - 1] = Int32GetDatum(segment);

@@ -167,7 +167,7 @@ read_version(int32 population, int64 number)
 
 	seg_key_int4(&keys[0], SEG_COL_CHUNK_POPULATION, population);
 	seg_key_int8(&keys[1], SEG_COL_CHUNK_CHUNK, BTEqualStrategyNumber, number);
-	seg_scan_begin(&scan, "chunk", "chunk_pkey", lengthof(keys), keys);
+	seg_scan_begin(&scan, SEG_REL_CHUNK, SEG_REL_CHUNK_PKEY, lengthof(keys), keys);
 	if (seg_scan_next(&scan))
 	{
 		v.version = seg_scan_int8(&scan, SEG_COL_CHUNK_VERSION);
@@ -275,7 +275,7 @@ begin_scan(const SegStateChunk *c, SegScan *scan, const int32 *segment)
 	seg_key_int8(&keys[1], SEG_COL_MEMBERSHIP_CHUNK, BTEqualStrategyNumber, c->key.chunk);
 	if (segment != NULL)
 		seg_key_int4(&keys[2], SEG_COL_MEMBERSHIP_SEGMENT, *segment);
-	seg_scan_begin(scan, "membership", "membership_pkey", segment != NULL ? 3 : 2, keys);
+	seg_scan_begin(scan, SEG_REL_MEMBERSHIP, SEG_REL_MEMBERSHIP_PKEY, segment != NULL ? 3 : 2, keys);
 }
 
 static SegMemberSet *

@@ -52,7 +52,7 @@ scan_between(SegScan *scan, int32 population, int64 chunk, TimestampTz after, Ti
 	seg_key_int8(&keys[1], SEG_COL_DUE_CHUNK, BTEqualStrategyNumber, chunk);
 	ScanKeyInit(&keys[2], SEG_COL_DUE_AT, BTLessEqualStrategyNumber, F_TIMESTAMP_LE, TimestampTzGetDatum(until));
 	ScanKeyInit(&keys[3], SEG_COL_DUE_AT, BTGreaterStrategyNumber, F_TIMESTAMP_GT, TimestampTzGetDatum(after));
-	seg_scan_begin(scan, "due", "due_chunk_at", TIMESTAMP_IS_NOBEGIN(after) ? 3 : 4, keys);
+	seg_scan_begin(scan, SEG_REL_DUE, SEG_REL_DUE_CHUNK_AT, TIMESTAMP_IS_NOBEGIN(after) ? 3 : 4, keys);
 }
 
 /* All up to a moment, doubt among them. */
@@ -140,7 +140,7 @@ scan_all(SegScan *scan, int32 population, TimestampTz until)
 
 	seg_key_int4(&keys[0], SEG_COL_DUE_POPULATION, population);
 	ScanKeyInit(&keys[1], SEG_COL_DUE_AT, BTLessEqualStrategyNumber, F_TIMESTAMP_LE, TimestampTzGetDatum(until));
-	seg_scan_begin(scan, "due", "due_at", lengthof(keys), keys);
+	seg_scan_begin(scan, SEG_REL_DUE, SEG_REL_DUE_AT, lengthof(keys), keys);
 }
 
 SegMemberSet *
@@ -225,7 +225,7 @@ seg_due_add(int32 population, int64 chunk, TimestampTz at, const SegMemberSet *m
 {
 	SegWriter	writer;
 
-	seg_writer_begin(&writer, "due");
+	seg_writer_begin(&writer, SEG_REL_DUE);
 	insert_row(&writer, population, chunk, at, members);
 	seg_writer_end(&writer);
 }
@@ -296,7 +296,7 @@ write_entries(SegDueWriter *w)
 	DueEntry   *entry;
 	SegSetBuilder *builder = seg_set_builder_create();
 
-	seg_writer_begin(&writer, "due");
+	seg_writer_begin(&writer, SEG_REL_DUE);
 	hash_seq_init(&status, w->entries);
 	while ((entry = hash_seq_search(&status)) != NULL)
 	{
@@ -358,7 +358,7 @@ seg_due_settle(int32 population, int64 chunk, TimestampTz now, const SegMemberSe
 	SegWriter	writer;
 	SegScan		scan;
 
-	seg_writer_begin(&writer, "due");
+	seg_writer_begin(&writer, SEG_REL_DUE);
 	scan_chunk(&scan, population, chunk, now);
 	while (seg_scan_next(&scan))
 	{
@@ -386,7 +386,7 @@ seg_due_settle_one(int32 population, int64 member, TimestampTz now)
 	SegWriter	writer;
 	SegScan		scan;
 
-	seg_writer_begin(&writer, "due");
+	seg_writer_begin(&writer, SEG_REL_DUE);
 	scan_chunk(&scan, population, seg_chunk_of(member), now);
 	while (seg_scan_next(&scan))
 	{

@@ -370,7 +370,7 @@ add_stored_chunks(SegSetBuilder *chunks, int32 segment)
 	int64		chunk;
 
 	seg_key_int4(&key, SEG_COL_MEMBERSHIP_SEGMENT, segment);
-	seg_scan_begin(&scan, "membership", "membership_segment_chunk", 1, &key);
+	seg_scan_begin(&scan, SEG_REL_MEMBERSHIP, SEG_REL_MEMBERSHIP_SEGMENT_CHUNK, 1, &key);
 	while (seg_scan_next(&scan))
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -85,7 +85,7 @@ find_uses(Table *table)
 	SegScan		scan;
 
 	PushActiveSnapshot(GetLatestSnapshot());
-	seg_scan_begin(&scan, "population", "population_pkey", 0, NULL);
+	seg_scan_begin(&scan, SEG_REL_POPULATION, SEG_REL_POPULATION_PKEY, 0, NULL);
 	while (seg_scan_next(&scan))
 		ids = lappend_int(ids, seg_scan_int4(&scan, SEG_COL_POPULATION_ID));
 	seg_scan_end(&scan);
