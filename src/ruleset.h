@@ -152,6 +152,11 @@ extern Bitmapset *seg_touch_member(SegTouch *touch, const SegUseColumn *columns,
 /* Adds to rules those that a row of a source without sources below can turn by coming or going. */
 extern Bitmapset *seg_touch_row(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row, Bitmapset *rules);
 
+/* The same of many rows, which all add to the same rules; false: that row can turn none. */
+extern void seg_touch_rows_begin(SegTouch *touch);
+extern bool seg_touch_one_of_rows(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row,
+								  Bitmapset **rules);
+
 /* ruleset_candidates.c */
 extern void seg_ruleset_plan_candidates(SegRuleset *ruleset);
 

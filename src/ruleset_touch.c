@@ -64,6 +64,7 @@ struct SegTouch
 	SegEval    *evals[2];		/* BEFORE, AFTER */
 	int			nitems;
 	Counted	   *items;
+	int			ncounted;		/* so many of them, the first, have counted a row of the statement's */
 	const SegUseColumn *at;		/* of the rows at hand */
 };
 
@@ -501,25 +502,70 @@ can_hold(SegTouch *touch, const SegFold *fold, const SegExpr *expr, bool wanted)
 	return true;
 }
 
+/* Does an aggregate count the row at hand, in some window?  scopes: in which the row stands already. */
+static bool
+counts(SegTouch *touch, const Counted *item, TupleTableSlot *row, uint32 *scopes)
+{
+	int			scope = item->fold->scope;
+
+	if ((*scopes & (1U << scope)) == 0)
+		seg_eval_row(touch->evals[AFTER], scope, row);
+	*scopes |= 1U << scope;
+	return (item->fold->filter == NULL || can_hold(touch, item->fold, item->fold->filter, true)) &&
+		(item->item->where == NULL || can_hold(touch, item->fold, item->item->where, true)) &&
+		can_pass(touch, item);
+}
+
 Bitmapset *
 seg_touch_row(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row, Bitmapset *rules)
 {
-	int			scope = SEG_SCOPE_MEMBER;
+	uint32		scopes = 0;
 
 	touch->at = columns;
 	for (int i = 0; i < touch->nitems; i++)
-	{
-		const Counted *item = &touch->items[i];
-
-		if (bms_is_subset(item->rules, rules))
-			continue;
-		if (item->fold->scope != scope)
-			seg_eval_row(touch->evals[AFTER], item->fold->scope, row);
-		scope = item->fold->scope;
-		if ((item->fold->filter == NULL || can_hold(touch, item->fold, item->fold->filter, true)) &&
-			(item->item->where == NULL || can_hold(touch, item->fold, item->item->where, true)) &&
-			can_pass(touch, item))
-			rules = bms_add_members(rules, item->rules);
-	}
+		if (!bms_is_subset(touch->items[i].rules, rules) && counts(touch, &touch->items[i], row, &scopes))
+			rules = bms_add_members(rules, touch->items[i].rules);
 	return rules;
+}
+
+void
+seg_touch_rows_begin(SegTouch *touch)
+{
+	touch->ncounted = 0;
+}
+
+static void
+swap_items(SegTouch *touch, int i, int k)
+{
+	Counted		item = touch->items[i];
+
+	touch->items[i] = touch->items[k];
+	touch->items[k] = item;
+}
+
+/* Aggregates that have counted a row stand first.  For further rows it is enough if one of them does. */
+bool
+seg_touch_one_of_rows(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row, Bitmapset **rules)
+{
+	int			known = touch->ncounted;
+	uint32		scopes = 0;
+
+	touch->at = columns;
+	for (int i = known; i < touch->nitems; i++)
+		if (counts(touch, &touch->items[i], row, &scopes))
+		{
+			*rules = bms_add_members(*rules, touch->items[i].rules);
+			swap_items(touch, i, touch->ncounted++);
+		}
+	if (touch->ncounted > known)
+		return true;
+	for (int i = 0; i < known; i++)
+		if (counts(touch, &touch->items[i], row, &scopes))
+		{
+			/* so does it for the next one, perhaps */
+			if (i > 0)
+				swap_items(touch, i, i / 2);
+			return true;
+		}
+	return false;
 }
