@@ -54,13 +54,15 @@ scan_begin_of(SegScan *scan, SegCatalog table, SegCatalog index, AttrNumber colu
 static void *
 read_first(SegCatalog table, SegCatalog index, int nkeys, ScanKey keys, void *(*read) (const SegScan *scan))
 {
-	SegScan		scan;
+	/* not on the stack: for all that is known here, read() may return a part of it */
+	SegScan    *scan = palloc(sizeof(SegScan));
 	void	   *found = NULL;
 
-	seg_scan_begin(&scan, table, index, nkeys, keys);
-	if (seg_scan_next(&scan))
-		found = read(&scan);
-	seg_scan_end(&scan);
+	seg_scan_begin(scan, table, index, nkeys, keys);
+	if (seg_scan_next(scan))
+		found = read(scan);
+	seg_scan_end(scan);
+	pfree(scan);
 	return found;
 }
 
