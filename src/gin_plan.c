@@ -48,20 +48,22 @@ arguments_of(Node *node)
 	return IsA(node, OpExpr) ? ((OpExpr *) node)->args : ((FuncExpr *) node)->args;
 }
 
-/* look_ups(document), in the schema of the function that the planner asks about. */
+/*
+ * look_ups(document), in the schema of the function that the planner asks about.  It stays a call
+ * where the document is known: a plan is not to hold the bytes that it comes to, nor EXPLAIN to
+ * show them.
+ */
 static Expr *
-look_ups_of(PlannerInfo *root, Oid matches, Node *document)
+look_ups_of(Oid matches, Node *document)
 {
 	Oid			types[1] = {JSONBOID};
 	Oid			look_ups = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("look_ups"),
 										   PointerGetDatum(buildoidvector(types, 1)),
 										   ObjectIdGetDatum(get_func_namespace(matches)));
-	FuncExpr   *call;
 
 	if (!OidIsValid(look_ups))
 		elog(ERROR, "function look_ups(jsonb) is missing");
-	call = makeFuncExpr(look_ups, BYTEAARRAYOID, list_make1(document), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
-	return (Expr *) eval_const_expressions(root, (Node *) call);
+	return (Expr *) makeFuncExpr(look_ups, BYTEAARRAYOID, list_make1(document), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
 }
 
 static List *
@@ -72,7 +74,7 @@ condition_on_rules(SupportRequestIndexCondition *request, Oid operator, Node *ru
 	any->opno = operator;
 	any->opfuncid = get_opcode(operator);
 	any->useOr = true;
-	any->args = list_make2(rule, look_ups_of(request->root, request->funcid, document));
+	any->args = list_make2(rule, look_ups_of(request->funcid, document));
 	any->location = -1;
 	request->lossy = true;
 	return list_make1(any);
