@@ -2,7 +2,7 @@
  * gin_plan.c
  *		What the planner asks about rule @> document, document <@ rule and matches().
  *
- * How an index helps: over rules, as rule @# ANY (tokens(document)), after which the
+ * How an index helps: over rules, as rule @# ANY (look_ups(document)), after which the
  * condition itself is checked; over documents, as document <@ rule where a call of
  * matches() is not written as the operator.
  *
@@ -48,20 +48,22 @@ arguments_of(Node *node)
 	return IsA(node, OpExpr) ? ((OpExpr *) node)->args : ((FuncExpr *) node)->args;
 }
 
-/* tokens(document), in the schema of the function that the planner asks about. */
+/*
+ * look_ups(document), in the schema of the function that the planner asks about.  It stays a call
+ * where the document is known: a plan is not to hold the bytes that it comes to, nor EXPLAIN to
+ * show them.
+ */
 static Expr *
-tokens_of(PlannerInfo *root, Oid matches, Node *document)
+look_ups_of(Oid matches, Node *document)
 {
 	Oid			types[1] = {JSONBOID};
-	Oid			tokens = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("tokens"),
-										 PointerGetDatum(buildoidvector(types, 1)),
-										 ObjectIdGetDatum(get_func_namespace(matches)));
-	FuncExpr   *call;
+	Oid			look_ups = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("look_ups"),
+										   PointerGetDatum(buildoidvector(types, 1)),
+										   ObjectIdGetDatum(get_func_namespace(matches)));
 
-	if (!OidIsValid(tokens))
-		elog(ERROR, "function tokens(jsonb) is missing");
-	call = makeFuncExpr(tokens, INT8ARRAYOID, list_make1(document), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
-	return (Expr *) eval_const_expressions(root, (Node *) call);
+	if (!OidIsValid(look_ups))
+		elog(ERROR, "function look_ups(jsonb) is missing");
+	return (Expr *) makeFuncExpr(look_ups, BYTEAARRAYOID, list_make1(document), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
 }
 
 static List *
@@ -72,7 +74,7 @@ condition_on_rules(SupportRequestIndexCondition *request, Oid operator, Node *ru
 	any->opno = operator;
 	any->opfuncid = get_opcode(operator);
 	any->useOr = true;
-	any->args = list_make2(rule, tokens_of(request->root, request->funcid, document));
+	any->args = list_make2(rule, look_ups_of(request->funcid, document));
 	any->location = -1;
 	request->lossy = true;
 	return list_make1(any);
@@ -94,7 +96,7 @@ index_condition(SupportRequestIndexCondition *request)
 	Oid			column_type = exprType(column);
 	bool		documents = column_type == JSONBOID;
 	Oid			operator = get_opfamily_member(request->opfamily, column_type,
-											   documents ? exprType(other) : INT8OID, 1);
+											   documents ? exprType(other) : BYTEAOID, 1);
 
 	if (!OidIsValid(operator) || !is_pseudo_constant_for_index(request->root, other, request->index))
 		return NIL;

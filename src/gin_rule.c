@@ -2,11 +2,11 @@
  * gin_rule.c
  *		segment_rule_ops: rules in a GIN index, found by a document.
  *
- * The operator class knows one operator, rule @# key: is the rule filed under the key?  A
- * condition rule @> document is looked up as rule @# ANY (tokens(document)), which the
- * planner is told by gin_plan.c.  That is one plain scan for each token.  One scan
- * for all tokens, with a consistent function over a hundred of them, would ask each of
- * them about every rule that is found.
+ * The operator class knows one operator, rule @# look-up: is the rule filed where the look-up
+ * looks?  A look-up is of one key (gin_rule_entry.c).  A condition rule @> document is looked
+ * up as rule @# ANY (look_ups(document)), which the planner is told by gin_plan.c.  That is
+ * one scan of a range of entries for each look-up.  One scan for all, with a consistent
+ * function over a hundred of them, would ask each of them about every rule that is found.
  *
  * An index may have been told how often documents have a key (gin_rule_frequency.c), and
  * then files rules under other keys than the function keys(rule) tells.  The operator
@@ -26,9 +26,7 @@
 
 PG_FUNCTION_INFO_V1(document_tokens);
 PG_FUNCTION_INFO_V1(segment_rule_keys);
-PG_FUNCTION_INFO_V1(segment_rule_filed_under);
 PG_FUNCTION_INFO_V1(segment_rule_extract_value);
-PG_FUNCTION_INFO_V1(segment_rule_extract_query);
 PG_FUNCTION_INFO_V1(segment_rule_consistent);
 PG_FUNCTION_INFO_V1(segment_rule_triconsistent);
 
@@ -65,40 +63,16 @@ segment_rule_keys(PG_FUNCTION_ARGS)
 }
 
 Datum
-segment_rule_filed_under(PG_FUNCTION_ARGS)
-{
-	int64		key = PG_GETARG_INT64(1);
-	int64		keys[SEG_RULE_MAX_KEYS];
-	int			n = seg_rule_keys(PG_GETARG_SEG_RULE_P(0), NULL, keys);
-
-	for (int i = 0; i < n; i++)
-		if (keys[i] == key)
-			PG_RETURN_BOOL(true);
-	PG_RETURN_BOOL(false);
-}
-
-Datum
 segment_rule_extract_value(PG_FUNCTION_ARGS)
 {
 	int32	   *nkeys = (int32 *) PG_GETARG_POINTER(1);
-	int64		keys[SEG_RULE_MAX_KEYS];
+	int64		entries[SEG_RULE_MAX_KEYS];
 	Datum	   *datums;
 
-	*nkeys = seg_rule_keys(PG_GETARG_SEG_RULE_P(0), seg_frequencies_of_index(fcinfo), keys);
+	*nkeys = seg_rule_entries(PG_GETARG_SEG_RULE_P(0), seg_frequencies_of_index(fcinfo), entries);
 	datums = palloc(sizeof(Datum) * Max(*nkeys, 1));
 	for (int i = 0; i < *nkeys; i++)
-		datums[i] = Int64GetDatum(keys[i]);
-	PG_RETURN_POINTER(datums);
-}
-
-Datum
-segment_rule_extract_query(PG_FUNCTION_ARGS)
-{
-	int32	   *nkeys = (int32 *) PG_GETARG_POINTER(1);
-	Datum	   *datums = palloc(sizeof(Datum));
-
-	*nkeys = 1;
-	datums[0] = PG_GETARG_DATUM(0);
+		datums[i] = Int64GetDatum(entries[i]);
 	PG_RETURN_POINTER(datums);
 }
 

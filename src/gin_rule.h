@@ -4,14 +4,16 @@
  *
  *		gin_rule.c			the operator class
  *		gin_rule_key.c		keys of single values and of ranges
+ *		gin_rule_entry.c	what an index keeps: a key, and what must hold besides
  *		gin_rule_anchor.c	the keys of a rule
  *		gin_rule_token.c	the keys that a document looks under
  *		gin_rule_frequency.c	how often documents have a key
  *		gin_rule_watch.c	such counts that no index can hold
  *
  * A key is a hash of a path in the document, a kind and a value of that kind.  Two keys
- * that collide only make a look-up find a rule that it need not have found.  They are
- * stored in indexes: whatever is changed here or in gin_rule_key.c must not change them.
+ * that collide only make a look-up find a rule that it need not have found.  Their first bits
+ * are stored in indexes: whatever is changed here, in gin_rule_key.c or in gin_rule_entry.c must not
+ * change them.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -42,7 +44,7 @@ typedef enum SegKeyKind
 	SEG_KEY_HAS_BOOL			/* value: 0 or 1 */
 } SegKeyKind;
 
-/* A rule has no more keys than this; it is filed more broadly then. */
+/* A rule has no more keys, or entries, than this; it is filed more broadly then. */
 #define SEG_RULE_MAX_KEYS 256
 
 /* Numbers and days as small integers that are in the same order. */
@@ -59,6 +61,10 @@ typedef enum SegKeyKind
 /* A range is covered with so many cells at most. */
 #define SEG_MAX_CELLS		20
 
+/* An entry asks for so many spans besides its key; they do not make more than so many entries of a rule. */
+#define SEG_ENTRY_SPANS		2
+#define SEG_ENTRIES_BESIDES	2
+
 /* A local day is widened by so many days in UTC, which is more than zones can make a difference. */
 #define SEG_ZONE_DAYS		2
 
@@ -70,6 +76,7 @@ typedef enum SegKeyKind
 #define SEG_MASS_BOOL		0.40
 #define SEG_MASS_TIME		0.60
 #define SEG_MASS_PRESENT	0.90
+#define SEG_MASS_BESIDES	0.85	/* less than this, or it is of no use besides a key */
 
 /* between two codes of SEG_KEY_NUMBER or SEG_KEY_DAY */
 extern double seg_range_mass(SegKeyKind kind, int low, int high);
@@ -86,6 +93,17 @@ extern uint64 seg_cell(int code, int level);
 
 /* The keys of a set of cells that covers low to high; keys has room for SEG_MAX_CELLS. */
 extern int	seg_key_range(uint64 path, SegKeyKind kind, int low, int high, int64 *keys);
+
+/* Does the key tell only that there is a value of the kind? */
+extern bool seg_key_is_presence(SegKeyKind kind, uint64 value);
+
+/* Entries of an index (gin_rule_entry.c), which may ask for a span besides their key. */
+extern int64 seg_entry_of_key(int64 key);
+extern int64 seg_entry_of_presence(uint64 path, SegKeyKind kind);
+
+/* low and high: codes of numbers or days, else twice the value of a key */
+extern int64 seg_span(uint64 path, SegKeyKind kind, uint64 low, uint64 high);
+extern int64 seg_entry_add_span(int64 entry, int64 span);
 
 /* UTC's calendar: what a document says without a zone is at most 16 hours off. */
 extern const SegClock *seg_key_clock(void);
@@ -111,6 +129,9 @@ extern const SegFrequencies *seg_frequencies_of_index(FunctionCallInfo fcinfo);
  * condition holds most rarely; NULL: its kind.
  */
 extern int	seg_rule_keys(const SegRule *rule, const SegFrequencies *f, int64 *keys);
+
+/* The same, each with what must hold besides where that is known. */
+extern int	seg_rule_entries(const SegRule *rule, const SegFrequencies *f, int64 *entries);
 
 /* How often a condition is expected to hold; 1 if its keys do not tell. */
 extern double seg_condition_mass(const SegNode *node, const SegFrequencies *f);

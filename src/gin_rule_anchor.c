@@ -17,6 +17,10 @@
  * Ranges over one name in one AND are intersected, so that age >= 18 and age < 25 is found
  * as a range of seven years.
  *
+ * An index keeps more of a rule than its keys (gin_rule_entry.c): of each AND that is in no
+ * other AND, the next two operands that are expected to hold most rarely go with the keys of the
+ * first, where they come to one span each, or one of them to two.
+ *
  * Where a rule comes to too many keys it is done again with presence in place of values:
  * each attempt takes time linear in the rule, but for ANDs of many ranges, of which only
  * the first MAX_RANGES are intersected.
@@ -40,10 +44,20 @@ typedef struct Anchor
 	int			n;				/* keys, the last on the stack */
 } Anchor;
 
+/* What is put on the stack. */
+typedef enum FilingForm
+{
+	KEYS,
+	ENTRIES,					/* keys, each with what must hold besides */
+	SPANS						/* what must hold besides (gin_rule_entry.c) */
+} FilingForm;
+
 typedef struct Filing
 {
 	const SegFrequencies *frequencies;	/* NULL: not known */
+	FilingForm form;
 	bool		broad;			/* presence in place of values */
+	bool		within_all;		/* below an AND whose operands are told apart */
 	bool		overflow;		/* there were too many keys somewhere */
 	int			n;
 	int64		keys[SEG_RULE_MAX_KEYS];
@@ -73,8 +87,6 @@ push(Filing *f, int64 key, double mass)
 		return unanchored;
 	}
 	f->keys[f->n++] = key;
-	if (f->frequencies != NULL)
-		anchor.mass = seg_frequency_of(f->frequencies, key);
 	return anchor;
 }
 
@@ -106,33 +118,48 @@ either(Filing *f, Anchor so_far, Anchor next)
 static Anchor
 push_value(Filing *f, const SegNode *name, SegKeyKind kind, uint64 value, double mass)
 {
-	return push(f, seg_key(seg_key_path_of(name), kind, value), mass);
+	uint64		path = seg_key_path_of(name);
+	int64		key = seg_key(path, kind, value);
+
+	if (f->frequencies != NULL)
+		mass = seg_frequency_of(f->frequencies, key);
+	if (f->form == ENTRIES)
+		key = seg_key_is_presence(kind, value) ? seg_entry_of_presence(path, kind) : seg_entry_of_key(key);
+	else if (f->form == SPANS)
+		key = seg_span(path, kind, value, value);
+	return push(f, key, mass);
 }
 
 static Anchor
 push_range(Filing *f, const Range *range)
 {
 	int64		keys[SEG_MAX_CELLS];
+	uint64		path = seg_key_path_of(range->name);
 	Anchor		anchor = {.found = true};
 	bool		number = range->kind == SEG_KEY_NUMBER;
 	int			last = (number ? SEG_NUMBER_CODES : SEG_DAY_CODES) - 1;
 	int			low = f->broad ? 0 : range->low;
 	int			high = f->broad ? last : range->high;
+	uint64		whole = seg_cell(0, (number ? SEG_NUMBER_LEVELS : SEG_DAY_LEVELS) - 1);
 
 	if (low > high)
 		return anchor;
-	anchor.n = seg_key_range(seg_key_path_of(range->name), range->kind, low, high, keys);
+	anchor.n = seg_key_range(path, range->kind, low, high, keys);
+	if (f->frequencies == NULL)
+		anchor.mass = seg_range_mass(range->kind, low, high);
+	for (int i = 0; i < anchor.n && f->frequencies != NULL; i++)
+		anchor.mass += seg_frequency_of(f->frequencies, keys[i]);
+	if (f->form == SPANS)
+		return push(f, seg_span(path, range->kind, low, high), anchor.mass);
 	if (anchor.n > SEG_RULE_MAX_KEYS - f->n)
 	{
 		f->overflow = true;
 		return unanchored;
 	}
-	memcpy(f->keys + f->n, keys, sizeof(int64) * anchor.n);
-	f->n += anchor.n;
-	if (f->frequencies == NULL)
-		anchor.mass = seg_range_mass(range->kind, low, high);
-	for (int i = 0; i < anchor.n && f->frequencies != NULL; i++)
-		anchor.mass += seg_frequency_of(f->frequencies, keys[i]);
+	if (f->form == ENTRIES && keys[0] == seg_key(path, range->kind, whole))
+		return push(f, seg_entry_of_presence(path, range->kind), anchor.mass);
+	for (int i = 0; i < anchor.n; i++)
+		f->keys[f->n++] = f->form == ENTRIES ? seg_entry_of_key(keys[i]) : keys[i];
 	return anchor;
 }
 
@@ -543,29 +570,133 @@ anchor_of_leaf(Filing *f, const SegNode *node)
 
 /* Gates. */
 
+static Anchor
+anchor_of_operand(Filing *f, const SegNode *gate, uint32 i, bool negated)
+{
+	Range		range;
+
+	if (!negated && range_in_gate(gate, i, &range))
+		return push_range(f, &range);
+	return anchor_of(f, seg_node_child(gate, i), negated);
+}
+
+/* What must hold besides the operand that a rule is filed under. */
+typedef struct Besides
+{
+	uint32		operand;
+	double		cost;			/* how often it holds, for each of the spans */
+	int			n;
+	int64		spans[SEG_ENTRIES_BESIDES];
+} Besides;
+
+/* Ranges over one name have been intersected, so that one tells nothing besides the other. */
+static bool
+is_same(const SegNode *gate, bool negated, uint32 i, uint32 j)
+{
+	Range		a;
+	Range		b;
+
+	return i == j || (!negated && range_of(seg_node_child(gate, i), &a) && range_of(seg_node_child(gate, j), &b) &&
+					  a.kind == b.kind && same_name(a.name, b.name));
+}
+
+/* Keeps an operand if it is better than one of those so far, which are in the order of their costs. */
+static void
+keep_besides(Besides *besides, Besides *next)
+{
+	for (int i = 0; i < SEG_ENTRY_SPANS; i++)
+		if (next->cost < besides[i].cost)
+		{
+			Besides		worse = besides[i];
+
+			besides[i] = *next;
+			*next = worse;
+		}
+}
+
+/*
+ * The operands of an AND that are expected to hold most rarely besides the first; limit: how many
+ * spans one may have, SEG_ENTRIES_BESIDES at most.
+ */
+static void
+find_besides(Filing *f, const SegNode *gate, bool negated, uint32 first, int limit, Besides *besides)
+{
+	bool		overflow = f->overflow;
+	int			before = f->n;
+
+	f->form = SPANS;
+	for (uint32 i = 0; i < gate->nchild; i++)
+	{
+		Besides		next = {.operand = i};
+		Anchor		anchor;
+
+		if (is_same(gate, negated, first, i) || (besides[0].n > 0 && is_same(gate, negated, besides[0].operand, i)))
+			continue;
+		anchor = anchor_of_operand(f, gate, i, negated);
+		if (anchor.found && anchor.n <= limit)
+		{
+			next.cost = anchor.mass * anchor.n;
+			next.n = anchor.n;
+			memcpy(next.spans, f->keys + f->n - anchor.n, sizeof(int64) * anchor.n);
+			keep_besides(besides, &next);
+		}
+		f->n = before;
+	}
+	f->form = ENTRIES;
+	f->overflow = overflow;
+}
+
+/* Adds what must hold besides the first operand, whose entries are the last on the stack. */
+static Anchor
+file_besides(Filing *f, const SegNode *gate, bool negated, uint32 first, Anchor anchor)
+{
+	Besides		besides[SEG_ENTRY_SPANS] = {{.cost = SEG_MASS_BESIDES}, {.cost = SEG_MASS_BESIDES}};
+	int64	   *entries = f->keys + f->n - anchor.n;
+	int			room = Min(Max(anchor.n, SEG_ENTRIES_BESIDES), SEG_RULE_MAX_KEYS - (f->n - anchor.n));
+
+	find_besides(f, gate, negated, first, room / anchor.n, besides);
+	for (int k = 0; k < SEG_ENTRY_SPANS; k++)
+	{
+		int			n = besides[k].n;
+
+		if (n == 0 || n * anchor.n > room)
+			continue;
+		for (int i = anchor.n - 1; i >= 0; i--)
+			for (int j = n - 1; j >= 0; j--)
+				entries[i * n + j] = seg_entry_add_span(entries[i], besides[k].spans[j]);
+		f->n += anchor.n * (n - 1);
+		anchor.n *= n;
+	}
+	return anchor;
+}
+
 /* All must hold: one operand's keys are enough. */
 static Anchor
 anchor_of_all(Filing *f, const SegNode *gate, bool negated)
 {
 	Anchor		best = unanchored;
+	uint32		first = 0;
 	int			before = f->n;
+	bool		outermost = f->form == ENTRIES && !f->within_all;
 
+	f->within_all = true;
 	for (uint32 i = 0; i < gate->nchild; i++)
 	{
-		Anchor		anchor;
-		Range		range;
+		Anchor		anchor = anchor_of_operand(f, gate, i, negated);
 
-		if (!negated && range_in_gate(gate, i, &range))
-			anchor = push_range(f, &range);
-		else
-			anchor = anchor_of(f, seg_node_child(gate, i), negated);
 		if (anchor.found && (!best.found || anchor.mass < best.mass))
 		{
 			memmove(f->keys + before, f->keys + f->n - anchor.n, sizeof(int64) * anchor.n);
 			best = anchor;
+			first = i;
 		}
 		f->n = before + best.n;
 	}
+	if (!outermost)
+		return best;
+	if (best.n > 0 && !f->broad)
+		best = file_besides(f, gate, negated, first, best);
+	f->within_all = false;
 	return best;
 }
 
@@ -609,10 +740,10 @@ anchor_of(Filing *f, const SegNode *node, bool negated)
 	}
 }
 
-int
-seg_rule_keys(const SegRule *rule, const SegFrequencies *frequencies, int64 *keys)
+static int
+file_rule(const SegRule *rule, const SegFrequencies *frequencies, FilingForm form, int64 *keys)
 {
-	Filing		f = {.frequencies = frequencies};
+	Filing		f = {.frequencies = frequencies,.form = form};
 	Anchor		anchor = anchor_of(&f, seg_rule_root(rule), false);
 
 	if (f.overflow)
@@ -625,10 +756,24 @@ seg_rule_keys(const SegRule *rule, const SegFrequencies *frequencies, int64 *key
 	if (!anchor.found)
 	{
 		keys[0] = seg_key(0, SEG_KEY_ALL, 0);
+		if (form == ENTRIES)
+			keys[0] = seg_entry_of_key(keys[0]);
 		return 1;
 	}
 	memcpy(keys, f.keys, sizeof(int64) * anchor.n);
 	return anchor.n;
+}
+
+int
+seg_rule_keys(const SegRule *rule, const SegFrequencies *frequencies, int64 *keys)
+{
+	return file_rule(rule, frequencies, KEYS, keys);
+}
+
+int
+seg_rule_entries(const SegRule *rule, const SegFrequencies *frequencies, int64 *entries)
+{
+	return file_rule(rule, frequencies, ENTRIES, entries);
 }
 
 double

@@ -233,15 +233,38 @@ seg_frequencies_copy(const SegFrequencies *f)
 	return memcpy(palloc(size_of(f)), f, size_of(f));
 }
 
+static double
+frequency(uint8 rareness)
+{
+	static double frequencies[RARENESS_MAX + 1];
+
+	if (frequencies[rareness] == 0)
+		frequencies[rareness] = exp2(-(double) rareness / RARENESS_STEPS);
+	return frequencies[rareness];
+}
+
+/* A rule that is filed asks for some dozens. */
 double
 seg_frequency_of(const SegFrequencies *f, int64 key)
 {
-	SegFrequency wanted = {0};
-	const SegFrequency *found;
+	uint32		wanted = (uint64) key >> 48;
+	int			first = 0;
+	int			last = number_of(f);
 
-	hash_of(key, wanted.hash);
-	found = bsearch(&wanted, f->common, number_of(f), sizeof(SegFrequency), compare_hashes);
-	return exp2(-(double) (found != NULL ? found->rareness : f->rareness) / RARENESS_STEPS);
+	while (first < last)
+	{
+		int			middle = (first + last) / 2;
+		const SegFrequency *common = &f->common[middle];
+		uint32		hash = common->hash[0] << 8 | common->hash[1];
+
+		if (hash == wanted)
+			return frequency(common->rareness);
+		if (hash < wanted)
+			first = middle + 1;
+		else
+			last = middle;
+	}
+	return frequency(f->rareness);
 }
 
 /* As a parameter. */

@@ -1,7 +1,7 @@
 -- Rules in a GIN index: a look-up finds what the sequential scan finds.
 \set ON_ERROR_STOP on
 BEGIN;
-SELECT plan(38);
+SELECT plan(46);
 \ir ../random_rules.sql
 SET LOCAL search_path = segments, public, pg_catalog;
 SET LOCAL client_min_messages = warning;
@@ -38,6 +38,38 @@ SELECT is(pg_temp.pairs('rules', true, 'd.d <@ r.rule'), :expected, 'document <@
 SELECT is(pg_temp.pairs('rules', true, 'matches(r.rule, d.d)'), :expected, 'matches(rule, document)');
 SELECT is(pg_temp.pairs('rules', true, 'r.active AND (r.rule @> d.d OR r.rule @> ''{"country": "DE", "age": 20}'')'),
 	pg_temp.pairs('rules', false, 'r.active AND (r.rule @> d.d OR r.rule @> ''{"country": "DE", "age": 20}'')'), 'bitmaps of two look-ups');
+
+-- Rules of several conditions, which go into the index together. All of the second kind share a key, so that it is the others that tell.
+CREATE TEMP TABLE several (n int, rule segment_rule);
+INSERT INTO several
+SELECT n, string_agg('(' || pg_temp.random_rule(1, true) || ')', ' and ')::segment_rule FROM generate_series(1, 2000) n, generate_series(1, 2 + n % 3) GROUP BY n;
+INSERT INTO several
+SELECT n, format('k = ''a'' and x %s %s and t %s %s and not (z is null and x = %2$s)', op[1 + n % 5], x, op[1 + n / 5 % 5], t)::segment_rule
+FROM (SELECT n, '{=,<,<=,>,>=}'::text[] AS op, round(((random() - 0.5) * 10 ^ (random() * 8 - 3))::numeric, 3) AS x,
+	date '1890-01-01' + (random() * 80000)::int AS t FROM generate_series(2001, 4000) n) v;
+CREATE INDEX several_rule ON several USING gin (rule) WITH (fastupdate = off);
+CREATE TEMP TABLE asked AS SELECT n, d FROM document UNION ALL
+SELECT 1000 + row_number() OVER (), format('{"k": "a", "z": 1, "x": %s, "t": "%s"}', x, t)::jsonb
+FROM (SELECT substr(rule::text, position(' x ' in rule::text) + 3) AS rest, rule::text FROM several WHERE n > 2000 ORDER BY n LIMIT 150) r,
+	LATERAL (SELECT (regexp_match(rest, '-?[0-9.]+'))[1]::numeric + (random() * 3)::int - 1 AS x, (regexp_match(rest, '[0-9]{4}-[0-9]{2}-[0-9]{2}'))[1]::date + (random() * 600)::int - 300 AS t) v;
+SELECT is(pg_temp.pairs('several', true, 'r.rule @> d.d', 'asked d'), pg_temp.pairs('several', false, 'r.rule @> d.d', 'asked d'), 'rules of several conditions');
+SELECT cmp_ok((SELECT count(*) FROM several r, asked d WHERE r.n > 2000 AND r.rule @> d.d), '>', 15000::bigint, 'many of which hold');
+
+-- What an index is asked, as an operator.
+SELECT is((SELECT count(*) FROM several r, asked d WHERE r.n % 19 = 0 AND d.n % 19 = 0 AND r.rule @> d.d AND NOT r.rule @# ANY (look_ups(d.d))), 0::bigint,
+	'a rule that holds is filed where a look-up looks');
+SELECT is(pg_temp.pairs('several', true, 'r.n % 19 = 0 AND r.rule @# ANY (look_ups(d.d))', '(SELECT * FROM asked WHERE n % 19 = 0) d'),
+	pg_temp.pairs('several', false, 'r.n % 19 = 0 AND r.rule @# ANY (look_ups(d.d))', '(SELECT * FROM asked WHERE n % 19 = 0) d'), 'the index and the operator agree');
+SELECT cmp_ok((SELECT count(*) FROM several r, asked d WHERE r.n % 19 = 0 AND d.n % 19 = 0 AND r.rule @# ANY (look_ups(d.d))), '<',
+	(SELECT count(*) / 2 FROM several r, asked d WHERE r.n % 19 = 0 AND d.n % 19 = 0 AND keys(r.rule) && tokens(d.d)), 'on less than half of those that share a key with the document');
+PREPARE too_short AS SELECT 'a = 1'::segment_rule @# '\x00'::bytea;
+SELECT throws_ok('EXECUTE too_short', '22023', 'invalid look-up of rules', 'what is no look-up');
+SELECT lives_ok('SELECT count(*) FROM several r, generate_series(1, 100) i WHERE r.n <= 100 AND r.rule @# decode(left(repeat(md5(i::text), 4), 4 + i / 2 * 2), ''hex'')',
+	'other bytes');
+SET LOCAL enable_seqscan = off;
+SELECT lives_ok('SELECT count(*) FROM generate_series(1, 100) i, several r WHERE r.rule @# decode(left(repeat(md5(i::text), 4), 4 + i / 2 * 2), ''hex'')',
+	'which an index is asked');
+SET LOCAL enable_seqscan = on;
 
 -- With another index, both ways.
 CREATE INDEX rules_n ON pg_temp.rules (n);
