@@ -165,7 +165,8 @@ lies_outside(SegGroupedCall *call, Facts *facts)
 	seg_grouped_column(call, facts->moment, &value);
 	if (!seg_value_moment(&value, clock, &moment))
 		return false;
-	return moment < facts->window.start || moment >= facts->window.end;
+	/* an infinite end leaves out nothing, not even what is infinite */
+	return moment < facts->window.start || (moment >= facts->window.end && !TIMESTAMP_IS_NOEND(facts->window.end));
 }
 
 static bool
