@@ -111,6 +111,13 @@ CREATE FUNCTION segments.facts_add(
 COMMENT ON FUNCTION segments.facts_add(segments.member_rows, segments.ruleset, timestamptz, text, "any") IS
 	'transition function of facts';
 
+CREATE FUNCTION segments.facts_add(
+	segments.member_rows, ruleset segments.ruleset, as_of timestamptz, source text)
+	RETURNS segments.member_rows LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'facts_add';
+COMMENT ON FUNCTION segments.facts_add(segments.member_rows, segments.ruleset, timestamptz, text) IS
+	'the same where no columns are read';
+
 CREATE FUNCTION segments.facts_combine(segments.member_rows, segments.member_rows)
 	RETURNS segments.member_rows LANGUAGE c IMMUTABLE PARALLEL SAFE
 	AS 'MODULE_PATHNAME', 'facts_combine';
@@ -132,6 +139,16 @@ CREATE AGGREGATE segments.facts(ruleset segments.ruleset, as_of timestamptz, sou
 COMMENT ON AGGREGATE segments.facts(segments.ruleset, timestamptz, text, "any") IS
 	'what the rows of one member in a source tell; its columns come in the order that grouped_sql() writes';
 
+CREATE AGGREGATE segments.facts(ruleset segments.ruleset, as_of timestamptz, source text) (
+	SFUNC = segments.facts_add,
+	STYPE = segments.member_rows,
+	COMBINEFUNC = segments.facts_combine,
+	FINALFUNC = segments.facts_final,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE segments.facts(segments.ruleset, timestamptz, text) IS
+	'the same where no columns are read';
+
 CREATE AGGREGATE segments.combine(segments.member_rows) (
 	SFUNC = segments.facts_combine,
 	STYPE = segments.member_rows,
@@ -150,6 +167,13 @@ CREATE FUNCTION segments.collect_add(
 	AS 'MODULE_PATHNAME', 'collect_add';
 COMMENT ON FUNCTION segments.collect_add(segments.memberships, segments.ruleset, timestamptz, bigint, "any") IS
 	'transition function of collect';
+
+CREATE FUNCTION segments.collect_add(
+	segments.memberships, ruleset segments.ruleset, as_of timestamptz, key bigint)
+	RETURNS segments.memberships LANGUAGE c IMMUTABLE PARALLEL SAFE
+	AS 'MODULE_PATHNAME', 'collect_add';
+COMMENT ON FUNCTION segments.collect_add(segments.memberships, segments.ruleset, timestamptz, bigint) IS
+	'the same where no columns are read';
 
 CREATE FUNCTION segments.collect_combine(segments.memberships, segments.memberships)
 	RETURNS segments.memberships LANGUAGE c IMMUTABLE PARALLEL SAFE
@@ -172,6 +196,16 @@ CREATE AGGREGATE segments.collect(ruleset segments.ruleset, as_of timestamptz, k
 COMMENT ON AGGREGATE segments.collect(segments.ruleset, timestamptz, bigint, "any") IS
 	'the members of all segments, from the key, the columns and the facts of each member in the order that grouped_sql() writes; null where there are no rows';
 
+CREATE AGGREGATE segments.collect(ruleset segments.ruleset, as_of timestamptz, key bigint) (
+	SFUNC = segments.collect_add,
+	STYPE = segments.memberships,
+	COMBINEFUNC = segments.collect_combine,
+	FINALFUNC = segments.collect_final,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE segments.collect(segments.ruleset, timestamptz, bigint) IS
+	'the same where no columns are read';
+
 CREATE AGGREGATE segments.combine(segments.memberships) (
 	SFUNC = segments.collect_combine,
 	STYPE = segments.memberships,
@@ -187,6 +221,12 @@ CREATE FUNCTION segments.evaluate(ruleset segments.ruleset, as_of timestamptz, V
 	AS 'MODULE_PATHNAME', 'evaluate';
 COMMENT ON FUNCTION segments.evaluate(segments.ruleset, timestamptz, "any") IS
 	'the segments that one member is in, from his columns and facts in the order that grouped_sql() writes';
+
+CREATE FUNCTION segments.evaluate(ruleset segments.ruleset, as_of timestamptz)
+	RETURNS text[] LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1000
+	AS 'MODULE_PATHNAME', 'evaluate';
+COMMENT ON FUNCTION segments.evaluate(segments.ruleset, timestamptz) IS
+	'the same where no columns are read';
 
 CREATE FUNCTION segments.unnest(memberships segments.memberships, OUT segment text, OUT members segments.member_set)
 	RETURNS SETOF record LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 100

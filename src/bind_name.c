@@ -599,6 +599,10 @@ seg_bind_column_type(SegBinder *b, Oid relid, const char *name, SegColumn *colum
 	const SegTable *table = table_columns(b, relid);
 	int			i = match(name, column_names(table->tupdesc));
 
+	if (i < 0 && b->description != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" is not described", name)));
 	if (i < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
