@@ -106,14 +106,14 @@ COMMENT ON FUNCTION segments.grouped_sql(text, text[], timestamptz, jsonb, text)
 
 CREATE FUNCTION segments.facts_add(
 	segments.member_rows, ruleset segments.ruleset, as_of timestamptz, source text, VARIADIC "any")
-	RETURNS segments.member_rows LANGUAGE c IMMUTABLE PARALLEL SAFE
+	RETURNS segments.member_rows LANGUAGE c IMMUTABLE PARALLEL SAFE COST 50
 	AS 'MODULE_PATHNAME', 'facts_add';
 COMMENT ON FUNCTION segments.facts_add(segments.member_rows, segments.ruleset, timestamptz, text, "any") IS
 	'transition function of facts';
 
 CREATE FUNCTION segments.facts_add(
 	segments.member_rows, ruleset segments.ruleset, as_of timestamptz, source text)
-	RETURNS segments.member_rows LANGUAGE c IMMUTABLE PARALLEL SAFE
+	RETURNS segments.member_rows LANGUAGE c IMMUTABLE PARALLEL SAFE COST 50
 	AS 'MODULE_PATHNAME', 'facts_add';
 COMMENT ON FUNCTION segments.facts_add(segments.member_rows, segments.ruleset, timestamptz, text) IS
 	'the same where no columns are read';
@@ -163,14 +163,14 @@ COMMENT ON AGGREGATE segments.combine(segments.member_rows) IS
 
 CREATE FUNCTION segments.collect_add(
 	segments.memberships, ruleset segments.ruleset, as_of timestamptz, key bigint, VARIADIC "any")
-	RETURNS segments.memberships LANGUAGE c IMMUTABLE PARALLEL SAFE
+	RETURNS segments.memberships LANGUAGE c IMMUTABLE PARALLEL SAFE COST 300
 	AS 'MODULE_PATHNAME', 'collect_add';
 COMMENT ON FUNCTION segments.collect_add(segments.memberships, segments.ruleset, timestamptz, bigint, "any") IS
 	'transition function of collect';
 
 CREATE FUNCTION segments.collect_add(
 	segments.memberships, ruleset segments.ruleset, as_of timestamptz, key bigint)
-	RETURNS segments.memberships LANGUAGE c IMMUTABLE PARALLEL SAFE
+	RETURNS segments.memberships LANGUAGE c IMMUTABLE PARALLEL SAFE COST 300
 	AS 'MODULE_PATHNAME', 'collect_add';
 COMMENT ON FUNCTION segments.collect_add(segments.memberships, segments.ruleset, timestamptz, bigint) IS
 	'the same where no columns are read';

@@ -16,7 +16,9 @@
  *		grouped_facts.c		the aggregate that makes one
  *		grouped_sets.c		the value memberships
  *		grouped_sets_io.c	its text and binary form
- *		grouped_collect.c	the aggregate that makes one, and the same member by member
+ *		grouped_answer.c	asking about many members at once
+ *		grouped_collect.c	the aggregate that makes one
+ *		grouped_evaluate.c	the same for one member alone
  *		grouped_text.c		what both text and binary forms have in common
  *		grouped_sql.c		the query
  *
@@ -93,6 +95,8 @@ extern SegRulesetText *seg_ruleset_of(const SegPopulation *population, List *nam
 /* Of arguments: a text[] as List of char *; NULL is NIL. */
 extern List *seg_arg_names(FunctionCallInfo fcinfo, int n, const char *argument);
 
+typedef struct SegMemberRows SegMemberRows;
+
 /* grouped_call.c */
 
 /* Where a relation has more columns than this, they are given as records of SEG_READ_COLUMNS each. */
@@ -108,6 +112,7 @@ typedef struct SegGroupedCall
 	SegEval    *eval;
 	int			relation;		/* whose columns are the arguments */
 	int			first;			/* their first argument */
+	int			next;			/* the argument behind them */
 	int			nvalues;
 	Datum	   *values;			/* of the row at hand, records opened */
 	bool	   *isnull;
@@ -121,11 +126,18 @@ typedef struct SegGroupedCall
  */
 extern SegGroupedCall *seg_grouped_call(FunctionCallInfo fcinfo, int ruleset, int as_of, const SegReader *reader);
 
-/* Says which arguments are the columns of a relation: those from first on.  The one behind them. */
-extern int	seg_grouped_take_columns(FunctionCallInfo fcinfo, SegGroupedCall *call, int relation, int first);
+/* Says which arguments are the columns of a relation: those from first on. */
+extern void seg_grouped_take_columns(FunctionCallInfo fcinfo, SegGroupedCall *call, int relation, int first);
 
 /* Takes over their values. */
 extern void seg_grouped_take_values(FunctionCallInfo fcinfo, SegGroupedCall *call);
+
+/*
+ * The same for a member: the columns of his row, behind which stand the rows of each source.  What
+ * is given of a source is NULL where there is nothing.
+ */
+extern void seg_grouped_take_member(FunctionCallInfo fcinfo, SegGroupedCall *call, int first);
+extern SegMemberRows *seg_grouped_rows(FunctionCallInfo fcinfo, const SegGroupedCall *call, int relation);
 
 /* A column of the row at hand. */
 extern void seg_grouped_column(const SegGroupedCall *call, int column, SegValue *out);
@@ -136,7 +148,7 @@ extern void seg_grouped_column(const SegGroupedCall *call, int column, SegValue 
  * Rows of one member in one source, as many as some rule can want.  They follow the head as
  * pass_read.h lays them out, each aligned; what lies behind used is room for more.
  */
-typedef struct SegMemberRows
+struct SegMemberRows
 {
 	int32		vl_len_;
 	uint8		version;
@@ -148,7 +160,7 @@ typedef struct SegMemberRows
 	uint32		nrows;
 	uint32		used;			/* bytes, the head included */
 	uint8		types[FLEXIBLE_ARRAY_MEMBER];	/* of the columns, seg_travel_code() */
-} SegMemberRows;
+};
 
 #define SEG_MEMBER_ROWS_VERSION	1
 
@@ -211,7 +223,8 @@ extern void *seg_grouped_state(FunctionCallInfo fcinfo);
  *
  *		name, with a zero behind it | member_set
  *
- * Behind them are members who are not in the sets yet, each with a bit for every segment.
+ * Behind them are members who are not in the sets yet, each with a bit for every segment; and
+ * behind those, while the value is being made, the ruleset and members who are to be asked about.
  */
 typedef struct SegMemberships
 {
@@ -221,8 +234,10 @@ typedef struct SegMemberships
 	uint64		fingerprint;	/* of the ruleset */
 	TimestampTz as_of;
 	uint32		nsegments;
-	uint32		sealed;			/* bytes, head and segments */
-	uint32		used;			/* bytes, those who are not in the sets yet included */
+	uint32		sealed;			/* bytes: head and segments; */
+	uint32		answered;		/* those who are not in the sets yet included; */
+	uint32		used;			/* those who are to be asked about included */
+	uint32		nasked;			/* how many these are */
 	uint32		padding;
 	char		segments[FLEXIBLE_ARRAY_MEMBER];
 } SegMemberships;
@@ -238,16 +253,30 @@ typedef struct SegSetOf
 	const SegMemberSet *members;
 } SegSetOf;
 
+/* A member who is to be asked about, with all his rows, his own first; their member is his number among these. */
+typedef struct SegAsked
+{
+	int64		key;
+	uint64		size;			/* bytes, this header included */
+} SegAsked;
+
 extern SegMemberships *seg_memberships_make(uint64 fingerprint, TimestampTz as_of, int n, const SegSetOf *sets, Size room);
 extern SegSetOf *seg_memberships_sets(const SegMemberships *m);
 
 /*
- * The member with a bit for each segment, 64 in a word.  The same value, where it has room and the
- * caller owns it, or another in the current context.
+ * These give the same value, where it has room and the caller owns it, or another in the current context.
+ * A member with a bit for each segment, 64 in a word, where nobody is to be asked about; and one to be
+ * asked about, whose rows, so many bytes, are for the caller to write behind the header.
  */
 extern SegMemberships *seg_memberships_add(SegMemberships *m, int64 member, const uint64 *bits);
+extern SegMemberships *seg_memberships_ask(SegMemberships *m, const SegRulesetText *ruleset, int64 member, Size size,
+										   SegAsked **asked);
 
-/* A copy in which all are in the sets, without room for more. */
+/* Who is to be asked about. */
+extern const SegRulesetText *seg_memberships_ruleset(const SegMemberships *m);
+extern const SegAsked *seg_memberships_first_asked(const SegMemberships *m);
+
+/* A copy in which all are in the sets, without room for more; nobody is to be asked about. */
 extern SegMemberships *seg_memberships_sealed(const SegMemberships *m);
 extern SegMemberships *seg_memberships_union(const SegMemberships *a, const SegMemberships *b);
 
@@ -256,6 +285,20 @@ seg_memberships_words(int nsegments)
 {
 	return (nsegments + 63) / 64;
 }
+
+/* grouped_answer.c */
+
+typedef struct SegAnswering SegAnswering;
+
+/* With memory of its own, which goes with the ruleset. */
+extern SegAnswering *seg_answering_begin(const SegGrouped *grouped, TimestampTz as_of);
+extern void seg_answering_end(SegAnswering *a);
+
+/* Asks about all who are to be asked about; the same value or another, as above. */
+extern SegMemberships *seg_answering_answer(SegAnswering *a, SegMemberships *m);
+
+/* The same for whoever has nothing but the value, and may not change it; kept for a call in a query. */
+extern SegMemberships *seg_memberships_answered(FunctionCallInfo fcinfo, const SegMemberships *m);
 
 /*
  * grouped_text.c: what the binary forms of both are made of, and the text forms, which are the same in base64.

@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/typcache.h"
 
+#include "catalog.h"
 #include "define.h"
 #include "grouped.h"
 
@@ -123,7 +124,7 @@ check_type(const SegRelation *relation, int column, Oid wanted, Oid found)
 			 errhint("segments.grouped_sql() writes the query with all columns in their order.")));
 }
 
-int
+void
 seg_grouped_take_columns(FunctionCallInfo fcinfo, SegGroupedCall *call, int relationno, int first)
 {
 	const SegRelation *relation = list_nth(call->grouped->program->relations, relationno);
@@ -142,10 +143,10 @@ seg_grouped_take_columns(FunctionCallInfo fcinfo, SegGroupedCall *call, int rela
 				   nrecords > 0 ? RECORDOID : layout->columns[i].type.typid, get_fn_expr_argtype(fcinfo->flinfo, first + i));
 	call->relation = relationno;
 	call->first = first;
+	call->next = first + n;
 	call->nvalues = layout->ncolumns;
 	call->values = MemoryContextAlloc(call->grouped->context, sizeof(Datum) * (call->nvalues + 1));
 	call->isnull = MemoryContextAlloc(call->grouped->context, sizeof(bool) * (call->nvalues + 1));
-	return first + n;
 }
 
 static void
@@ -184,6 +185,40 @@ seg_grouped_take_values(FunctionCallInfo fcinfo, SegGroupedCall *call)
 		call->values[i] = PG_GETARG_DATUM(call->first + i);
 		call->isnull[i] = PG_ARGISNULL(call->first + i);
 	}
+}
+
+void
+seg_grouped_take_member(FunctionCallInfo fcinfo, SegGroupedCall *call, int first)
+{
+	const SegGrouped *grouped = call->grouped;
+
+	seg_grouped_take_columns(fcinfo, call, 0, first);
+	if (PG_NARGS() - call->next != grouped->nrelations - 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("rows of %d sources are wanted behind the columns, not %d arguments", grouped->nrelations - 1,
+						PG_NARGS() - call->next),
+				 errhint("segments.grouped_sql() writes the query with all columns in their order.")));
+	for (int i = call->next; i < PG_NARGS(); i++)
+		if (get_fn_expr_argtype(fcinfo->flinfo, i) != seg_catalog_type("member_rows"))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("the rows of source \"%s\" must be of type member_rows",
+							((SegRelation *) list_nth(grouped->program->relations, 1 + i - call->next))->name),
+					 errhint("The aggregate segments.facts() gathers them.")));
+}
+
+SegMemberRows *
+seg_grouped_rows(FunctionCallInfo fcinfo, const SegGroupedCall *call, int relation)
+{
+	int			n = call->next + relation - 1;
+	SegMemberRows *rows;
+
+	if (PG_ARGISNULL(n))
+		return NULL;
+	rows = DatumGetSegMemberRowsP(PG_GETARG_DATUM(n));
+	seg_member_rows_check(rows, call->grouped, seg_eval_clock(call->eval)->now, relation);
+	return rows;
 }
 
 void

@@ -3,160 +3,54 @@
  *		The aggregate collect(ruleset, as_of, key, VARIADIC columns and rows): who is in which segment.
  *
  * Each call has all of a member: the columns of his row, and then what facts() gathered of each
- * source, NULL where there is nothing.  So he is evaluated at once, by eval.c.  evaluate() is the same
- * without gathering, for keys of any type: the names of the segments that he is in.
+ * source, NULL where there is nothing.  He could be evaluated at once, but some thousand together take a
+ * fraction of that (grouped_answer.c).
  *
  * Copyright (c) 2026, the segments authors
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 
-#include "catalog.h"
 #include "grouped.h"
 
 PG_FUNCTION_INFO_V1(collect_add);
 PG_FUNCTION_INFO_V1(collect_combine);
 PG_FUNCTION_INFO_V1(collect_final);
-PG_FUNCTION_INFO_V1(evaluate);
 PG_FUNCTION_INFO_V1(memberships_unnest);
 
-/* The rows of one relation, of the member at hand. */
-typedef struct Gathered
-{
-	int			n;
-	int			room;
-	const void **rows;
-} Gathered;
+/* So many members are asked about together, or fewer where their rows take as much. */
+#define MOST_ASKED			SEG_CHUNK_KEYS
+#define MOST_ASKED_BYTES	(16 * 1024 * 1024)
 
 typedef struct Collect
 {
-	int			first;			/* argument with rows of a source */
-	Gathered   *gathered;		/* by relation */
-	int			nwords;
-	uint64	   *bits;			/* of the member at hand, by segment */
+	TimestampTz as_of;			/* that the answering is for */
+	SegAnswering *answering;	/* NULL: not needed yet */
+	SegLayoutPart *parts;
+	const SegMemberRows **rows; /* by relation, of the member at hand */
 } Collect;
 
-/* What the evaluator reads through. */
-
-static void
-get_column(void *arg, const SegRelation *relation, const void *row, int column, SegValue *out)
-{
-	const SegGroupedCall *call = arg;
-	const SegRow *r = row;
-
-	/* the member's own row is in the arguments */
-	if (relation->source < 0)
-		seg_grouped_column(call, column, out);
-	else
-		seg_layout_value(&call->grouped->layouts[r->relation], r, column, seg_eval_clock(call->eval), out);
-}
-
-static int
-get_rows(void *arg, const SegProgram *program, int relation, const void *member, const void *parent,
-		 const void ***rows)
-{
-	const SegGroupedCall *call = arg;
-	const Collect *collect = call->rest;
-
-	*rows = collect->gathered[relation].rows;
-	return collect->gathered[relation].n;
-}
-
-/* Arguments. */
-
-/* Behind the columns stand the rows of each source that is read. */
-static void
-check_arguments(FunctionCallInfo fcinfo, const SegGrouped *grouped, int first)
-{
-	if (PG_NARGS() - first != grouped->nrelations - 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("rows of %d sources are wanted behind the columns, not %d arguments", grouped->nrelations - 1,
-						PG_NARGS() - first),
-				 errhint("segments.grouped_sql() writes the query with all columns in their order.")));
-	for (int i = first; i < PG_NARGS(); i++)
-		if (get_fn_expr_argtype(fcinfo->flinfo, i) != seg_catalog_type("member_rows"))
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("the rows of source \"%s\" must be of type member_rows",
-							((SegRelation *) list_nth(grouped->program->relations, 1 + i - first))->name),
-					 errhint("The aggregate segments.facts() gathers them.")));
-}
-
-/* The call at hand, its member's columns being arguments from first on. */
 static SegGroupedCall *
-begin(FunctionCallInfo fcinfo, int ruleset, int first)
+begin(FunctionCallInfo fcinfo)
 {
-	SegReader	reader = {.column = get_column,.rows = get_rows};
-	SegGroupedCall *call = seg_grouped_call(fcinfo, ruleset, ruleset + 1, &reader);
-	Collect    *collect;
+	SegReader	reader = {0};
+	SegGroupedCall *call = seg_grouped_call(fcinfo, 1, 2, &reader);
 	MemoryContext caller;
+	Collect    *collect;
 
 	if (call->rest != NULL)
 		return call;
 	caller = MemoryContextSwitchTo(call->grouped->context);
+	seg_grouped_take_member(fcinfo, call, 4);
 	collect = palloc0(sizeof(Collect));
-	collect->first = seg_grouped_take_columns(fcinfo, call, 0, first);
-	check_arguments(fcinfo, call->grouped, collect->first);
-	collect->gathered = palloc0(sizeof(Gathered) * call->grouped->nrelations);
-	collect->nwords = seg_memberships_words(call->grouped->nsegments);
-	collect->bits = palloc0(sizeof(uint64) * (collect->nwords + 1));
+	collect->parts = palloc0(sizeof(SegLayoutPart) * (call->nvalues + 1));
+	collect->rows = palloc0(sizeof(SegMemberRows *) * call->grouped->nrelations);
 	call->rest = collect;
 	MemoryContextSwitchTo(caller);
 	return call;
-}
-
-static void
-gather(SegGroupedCall *call, int relation, const SegMemberRows *rows)
-{
-	Gathered   *gathered = &((Collect *) call->rest)->gathered[relation];
-	const SegRow *row = seg_member_rows_first(rows);
-
-	if ((int64) rows->nrows > gathered->room)
-	{
-		gathered->room = Max((int64) rows->nrows, Min((int64) gathered->room * 2, PG_INT32_MAX));
-		if (gathered->rows != NULL)
-			pfree(gathered->rows);
-		gathered->rows = NULL;
-		gathered->rows = MemoryContextAllocHuge(call->grouped->context, sizeof(void *) * gathered->room);
-	}
-	for (uint32 i = 0; i < rows->nrows; i++, row = seg_member_rows_next(row))
-		gathered->rows[i] = row;
-	gathered->n = rows->nrows;
-}
-
-/* Evaluates the member; the bits are in the call's rest. */
-static void
-evaluate_member(FunctionCallInfo fcinfo, SegGroupedCall *call)
-{
-	const SegGrouped *grouped = call->grouped;
-	Collect    *collect = call->rest;
-
-	CHECK_FOR_INTERRUPTS();
-	seg_grouped_take_values(fcinfo, call);
-	for (int relation = 1; relation < grouped->nrelations; relation++)
-	{
-		int			n = collect->first + relation - 1;
-		const SegMemberRows *rows;
-
-		collect->gathered[relation].n = 0;
-		if (PG_ARGISNULL(n))
-			continue;
-		rows = DatumGetSegMemberRowsP(PG_GETARG_DATUM(n));
-		seg_member_rows_check(rows, grouped, seg_eval_clock(call->eval)->now, relation);
-		gather(call, relation, rows);
-	}
-	memset(collect->bits, 0, sizeof(uint64) * collect->nwords);
-	seg_eval_member(call->eval, call);
-	for (int i = 0; i < grouped->nsegments; i++)
-		if (seg_eval_rule(call->eval, i))
-			collect->bits[i / 64] |= UINT64CONST(1) << (i % 64);
 }
 
 static SegMemberships *
@@ -180,6 +74,68 @@ check_same(const SegMemberships *m, const SegGroupedCall *call)
 				 errmsg("one collect() cannot answer for several rulesets or moments")));
 }
 
+/* The rows that facts() gathered, as rows of the member with that number. */
+static char *
+copy_rows(char *to, const SegMemberRows *rows, int64 member)
+{
+	Size		bytes = rows->used - seg_member_rows_head(rows->ncolumns);
+	SegRow	   *row = (SegRow *) to;
+
+	memcpy(to, seg_member_rows_first(rows), bytes);
+	for (uint32 i = 0; i < rows->nrows; i++, row = seg_member_rows_next(row))
+		row->member = member;
+	return to + bytes;
+}
+
+/* Takes the member at hand among those to be asked about. */
+static SegMemberships *
+ask(FunctionCallInfo fcinfo, SegGroupedCall *call, SegMemberships *m)
+{
+	const SegGrouped *grouped = call->grouped;
+	Collect    *collect = call->rest;
+	Size		own = seg_layout_measure(&grouped->layouts[0], call->values, call->isnull, collect->parts);
+	Size		size = MAXALIGN(own);
+	SegAsked   *asked;
+	SegRow	   *row;
+	char	   *to;
+
+	for (int relation = 1; relation < grouped->nrelations; relation++)
+	{
+		const SegMemberRows *rows = seg_grouped_rows(fcinfo, call, relation);
+
+		collect->rows[relation] = rows;
+		if (rows != NULL)
+			size = add_size(size, rows->used - seg_member_rows_head(rows->ncolumns));
+	}
+	m = seg_memberships_ask(m, call->ruleset, PG_GETARG_INT64(3), size, &asked);
+	row = (SegRow *) (asked + 1);
+	memset(row, 0, MAXALIGN(own));
+	row->size = own;
+	row->member = m->nasked - 1;
+	seg_layout_write(&grouped->layouts[0], call->values, call->isnull, collect->parts, row);
+	to = (char *) row + MAXALIGN(own);
+	for (int relation = 1; relation < grouped->nrelations; relation++)
+		if (collect->rows[relation] != NULL)
+			to = copy_rows(to, collect->rows[relation], row->member);
+	return m;
+}
+
+static SegMemberships *
+answer(const SegGroupedCall *call, SegMemberships *m)
+{
+	Collect    *collect = call->rest;
+
+	if (collect->answering != NULL && collect->as_of != m->as_of)
+	{
+		seg_answering_end(collect->answering);
+		collect->answering = NULL;
+	}
+	if (collect->answering == NULL)
+		collect->answering = seg_answering_begin(call->grouped, m->as_of);
+	collect->as_of = m->as_of;
+	return seg_answering_answer(collect->answering, m);
+}
+
 /*
  * collect_add(memberships, ruleset, as_of, key, VARIADIC columns and rows) -> memberships
  */
@@ -187,8 +143,9 @@ Datum
 collect_add(PG_FUNCTION_ARGS)
 {
 	SegMemberships *m = seg_grouped_state(fcinfo);
-	SegGroupedCall *call = begin(fcinfo, 1, 4);
+	SegGroupedCall *call = begin(fcinfo);
 
+	CHECK_FOR_INTERRUPTS();
 	if (PG_ARGISNULL(3))
 		ereport(ERROR,
 				(errcode(ERRCODE_NOT_NULL_VIOLATION),
@@ -196,8 +153,11 @@ collect_add(PG_FUNCTION_ARGS)
 	if (m == NULL)
 		m = no_members(call->grouped, seg_eval_clock(call->eval)->now);
 	check_same(m, call);
-	evaluate_member(fcinfo, call);
-	PG_RETURN_POINTER(seg_memberships_add(m, PG_GETARG_INT64(3), ((Collect *) call->rest)->bits));
+	seg_grouped_take_values(fcinfo, call);
+	m = ask(fcinfo, call, m);
+	if (m->nasked >= MOST_ASKED || m->used - m->answered > MOST_ASKED_BYTES)
+		m = answer(call, m);
+	PG_RETURN_POINTER(m);
 }
 
 /*
@@ -207,6 +167,7 @@ Datum
 collect_combine(PG_FUNCTION_ARGS)
 {
 	SegMemberships *m = seg_grouped_state(fcinfo);
+	const SegMemberships *more;
 
 	if (PG_ARGISNULL(1))
 	{
@@ -214,9 +175,10 @@ collect_combine(PG_FUNCTION_ARGS)
 			PG_RETURN_NULL();
 		PG_RETURN_POINTER(m);
 	}
+	more = DatumGetSegMembershipsP(PG_GETARG_DATUM(1));
 	if (m == NULL)
-		PG_RETURN_POINTER(DatumGetSegMembershipsP(PG_GETARG_DATUM(1)));
-	PG_RETURN_POINTER(seg_memberships_union(m, DatumGetSegMembershipsP(PG_GETARG_DATUM(1))));
+		PG_RETURN_POINTER(more);
+	PG_RETURN_POINTER(seg_memberships_union(seg_memberships_answered(fcinfo, m), seg_memberships_answered(fcinfo, more)));
 }
 
 /*
@@ -229,26 +191,7 @@ collect_final(PG_FUNCTION_ARGS)
 
 	if (m == NULL)
 		PG_RETURN_NULL();
-	PG_RETURN_POINTER(seg_memberships_sealed(m));
-}
-
-/*
- * evaluate(ruleset, as_of, VARIADIC columns and rows) -> text[]
- */
-Datum
-evaluate(PG_FUNCTION_ARGS)
-{
-	SegGroupedCall *call = begin(fcinfo, 0, 2);
-	const SegGrouped *grouped = call->grouped;
-	const Collect *collect = call->rest;
-	Datum	   *names = palloc(sizeof(Datum) * (grouped->nsegments + 1));
-	int			n = 0;
-
-	evaluate_member(fcinfo, call);
-	for (int i = 0; i < grouped->nsegments; i++)
-		if ((collect->bits[i / 64] >> (i % 64)) & 1)
-			names[n++] = CStringGetTextDatum(grouped->names[i]);
-	PG_RETURN_ARRAYTYPE_P(construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
+	PG_RETURN_POINTER(seg_memberships_sealed(seg_memberships_answered(fcinfo, m)));
 }
 
 /*
@@ -257,7 +200,8 @@ evaluate(PG_FUNCTION_ARGS)
 Datum
 memberships_unnest(PG_FUNCTION_ARGS)
 {
-	const SegMemberships *m = seg_memberships_sealed(DatumGetSegMembershipsP(PG_GETARG_DATUM(0)));
+	const SegMemberships *m =
+		seg_memberships_sealed(seg_memberships_answered(fcinfo, DatumGetSegMembershipsP(PG_GETARG_DATUM(0))));
 	const SegSetOf *sets = seg_memberships_sets(m);
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 

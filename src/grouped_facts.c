@@ -123,7 +123,7 @@ begin(FunctionCallInfo fcinfo, SegGroupedCall *call, char *source)
 	Facts	   *facts = palloc0(sizeof(Facts));
 	int			relation = find_relation(call->grouped, source);
 
-	(void) seg_grouped_take_columns(fcinfo, call, relation, 4);
+	seg_grouped_take_columns(fcinfo, call, relation, 4);
 	facts->source = pstrdup(source);
 	facts->moment = call->grouped->layouts[relation].moment;
 	facts->now = DT_NOEND;

@@ -4,7 +4,8 @@
  *
  * Members come one by one, in any order, and a compressed set is no place to add one to.  So they wait
  * behind the sets, each with a bit for every segment, and go into them when they take as much
- * room as the sets do: what all of that costs is in proportion to what there is.
+ * room as the sets do: what all of that costs is in proportion to what there is.  Before that they wait to
+ * be asked about (grouped_answer.c).
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -34,7 +35,7 @@ waiting_size(const SegMemberships *m)
 static uint32
 count_waiting(const SegMemberships *m)
 {
-	return (m->used - m->sealed) / waiting_size(m);
+	return (m->answered - m->sealed) / waiting_size(m);
 }
 
 static void
@@ -64,6 +65,7 @@ seg_memberships_make(uint64 fingerprint, TimestampTz as_of, int n, const SegSetO
 	m->as_of = as_of;
 	m->nsegments = n;
 	m->sealed = size;
+	m->answered = size;
 	m->used = size;
 	to = m->segments;
 	for (int i = 0; i < n; i++)
@@ -148,17 +150,20 @@ seal(const SegMemberships *m, Size room)
 	return seg_memberships_make(m->fingerprint, m->as_of, m->nsegments, sets, room);
 }
 
-/* With more room, if there can be more. */
+/* Room for so many bytes more, twice as much behind the sets as there was. */
 static SegMemberships *
-enlarge(const SegMemberships *m)
+enlarge(SegMemberships *m, Size more)
 {
-	Size		waits = m->used - m->sealed;
-	Size		size = m->sealed + Max(LEAST_WAITING / 16, 2 * waits) + waiting_size(m);
+	Size		needed = add_size(m->used, more);
+	Size		size = m->used + Max(more, Max(LEAST_WAITING / 16, m->used - m->sealed));
 	SegMemberships *larger;
 
-	if (waits >= Max(LEAST_WAITING, m->sealed) || size > MaxAllocSize)
-		return seal(m, Max(LEAST_WAITING, m->sealed));
-	larger = palloc0(size);
+	if (needed <= VARSIZE(m))
+		return m;
+	if (needed > MaxAllocSize)
+		refuse_size();
+	size = Min(size, MaxAllocSize);
+	larger = palloc(size);
 	memcpy(larger, m, m->used);
 	SET_VARSIZE(larger, size);
 	return larger;
@@ -167,22 +172,60 @@ enlarge(const SegMemberships *m)
 SegMemberships *
 seg_memberships_add(SegMemberships *m, int64 member, const uint64 *bits)
 {
+	Size		waits = m->answered - m->sealed;
 	Waiting    *waiting;
 
-	if (m->used + waiting_size(m) > VARSIZE(m))
-		m = enlarge(m);
-	if (m->used + waiting_size(m) > VARSIZE(m))
-		refuse_size();
+	Assert(m->used == m->answered);
+	if (m->used + waiting_size(m) > VARSIZE(m) &&
+		(waits >= Max(LEAST_WAITING, m->sealed) || m->used + 2 * waits > MaxAllocSize))
+		m = seal(m, Max(LEAST_WAITING, m->sealed));
+	m = enlarge(m, waiting_size(m));
 	waiting = (Waiting *) ((char *) m + m->used);
 	waiting->member = member;
 	memcpy(waiting->bits, bits, sizeof(uint64) * seg_memberships_words(m->nsegments));
 	m->used += waiting_size(m);
+	m->answered = m->used;
 	return m;
+}
+
+SegMemberships *
+seg_memberships_ask(SegMemberships *m, const SegRulesetText *ruleset, int64 member, Size size, SegAsked **asked)
+{
+	Size		text = m->nasked > 0 ? 0 : MAXALIGN(VARHDRSZ + VARSIZE_ANY_EXHDR(ruleset));
+
+	m = enlarge(m, add_size(add_size(text, sizeof(SegAsked)), size));
+	if (text > 0)
+	{
+		SegRulesetText *copy = (SegRulesetText *) ((char *) m + m->used);
+
+		SET_VARSIZE(copy, VARHDRSZ + VARSIZE_ANY_EXHDR(ruleset));
+		memcpy(VARDATA(copy), VARDATA_ANY(ruleset), VARSIZE_ANY_EXHDR(ruleset));
+		m->used += text;
+	}
+	*asked = (SegAsked *) ((char *) m + m->used);
+	(*asked)->key = member;
+	(*asked)->size = sizeof(SegAsked) + size;
+	m->used += (*asked)->size;
+	m->nasked++;
+	return m;
+}
+
+const SegRulesetText *
+seg_memberships_ruleset(const SegMemberships *m)
+{
+	return (const SegRulesetText *) ((const char *) m + m->answered);
+}
+
+const SegAsked *
+seg_memberships_first_asked(const SegMemberships *m)
+{
+	return (const SegAsked *) ((const char *) m + m->answered + MAXALIGN(VARSIZE(seg_memberships_ruleset(m))));
 }
 
 SegMemberships *
 seg_memberships_sealed(const SegMemberships *m)
 {
+	Assert(m->nasked == 0);
 	return seal(m, 0);
 }
 

@@ -24,9 +24,10 @@ PG_FUNCTION_INFO_V1(memberships_send);
 #define TYPE	"memberships"
 
 static void
-send_sets(StringInfo out, const SegMemberships *given)
+send_sets(FunctionCallInfo fcinfo, StringInfo out)
 {
-	const SegMemberships *m = seg_memberships_sealed(given);
+	const SegMemberships *given = DatumGetSegMembershipsP(PG_GETARG_DATUM(0));
+	const SegMemberships *m = seg_memberships_sealed(seg_memberships_answered(fcinfo, given));
 	const SegSetOf *sets = seg_memberships_sets(m);
 
 	seg_grouped_send_head(out, SEG_MEMBERSHIPS_VERSION, m->fingerprint, m->as_of);
@@ -100,7 +101,7 @@ memberships_out(PG_FUNCTION_ARGS)
 	StringInfoData binary;
 
 	initStringInfo(&binary);
-	send_sets(&binary, DatumGetSegMembershipsP(PG_GETARG_DATUM(0)));
+	send_sets(fcinfo, &binary);
 	PG_RETURN_CSTRING(seg_grouped_text(&binary));
 }
 
@@ -116,6 +117,6 @@ memberships_send(PG_FUNCTION_ARGS)
 	StringInfoData out;
 
 	pq_begintypsend(&out);
-	send_sets(&out, DatumGetSegMembershipsP(PG_GETARG_DATUM(0)));
+	send_sets(fcinfo, &out);
 	PG_RETURN_BYTEA_P(pq_endtypsend(&out));
 }

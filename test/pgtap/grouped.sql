@@ -2,7 +2,7 @@
 -- member, and values that somebody has tampered with. That it comes to the members
 -- of a pass on random rules and data is for grouped.t.
 BEGIN;
-SELECT plan(47);
+SELECT plan(51);
 SET LOCAL client_min_messages = warning;
 SET LOCAL search_path = public, segments;
 SET LOCAL TimeZone = 'UTC';
@@ -146,6 +146,35 @@ SELECT segments.create_segment('any', 'true', population => 'bare');
 SELECT results_eq(segments.grouped_sql('bare'), $$SELECT 'any'::text, segments.as_set('any', 'bare')$$, 'where no columns are read');
 SELECT segments.create_segment('some', 'count(notes) > 5', population => 'bare');
 SELECT results_eq(segments.grouped_sql('bare'), $$SELECT s, segments.as_set(s, 'bare') FROM unnest('{any,some}'::text[]) AS s$$, 'nor of a source');
+
+-- More members than are asked about at once, and by parallel workers.
+CREATE TABLE many AS SELECT i AS id, i % 90 AS age, (ARRAY['DE', 'FR', NULL])[1 + i % 3] AS country FROM generate_series(1, 30000) AS i;
+CREATE TABLE many_orders AS SELECT i, (i::bigint * 7919) % 33000 AS customer_id, i % 50 AS total FROM generate_series(1, 60000) AS i;
+ALTER TABLE many ADD PRIMARY KEY (id);
+ANALYZE many, many_orders;
+SELECT segments.create_population('many', 'many', maintenance => 'scheduled');
+SELECT segments.add_source('many', 'orders', 'many_orders', 'customer_id');
+SELECT segments.create_segment(format('%s or more', i), format('count(orders where total > %s) > 1 or (age > %s and country = ''FR'')', i, 2 * i)::segments.segment_rule, population => 'many', build => false)
+FROM generate_series(0, 69) AS i;
+SELECT segments.refresh('many');
+SELECT segments.grouped_sql('many', form => 'memberships') AS query \gset
+CREATE FUNCTION wrong(m segments.memberships) RETURNS bigint LANGUAGE sql AS $$
+	SELECT count(*) FROM segments.unnest(m) AS u WHERE NOT u.members OPERATOR(segments.=) segments.as_set(u.segment, 'many')
+$$;
+SELECT is(wrong(q.memberships), 0::bigint, 'many members') FROM (:query) AS q;
+SELECT is(wrong(segments.combine(q.memberships)), 0::bigint, 'in many groups') FROM (:query GROUP BY m.id % 100) AS q;
+SET LOCAL max_parallel_workers_per_gather = 2;
+SET LOCAL min_parallel_table_scan_size = 0;
+SET LOCAL parallel_setup_cost = 0;
+SET LOCAL parallel_tuple_cost = 0;
+CREATE FUNCTION plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN QUERY EXECUTE 'EXPLAIN (COSTS OFF) ' || query;
+END $$;
+SELECT plan_of(:'query');
+SELECT ok((SELECT bool_or(line ~ 'Partial') FROM plan_of(:'query') AS line), 'workers collect');
+SELECT is(wrong(q.memberships), 0::bigint, 'with the same result') FROM (:query) AS q;
+RESET max_parallel_workers_per_gather;
 
 -- Many columns, in records.
 DO $$
