@@ -2,7 +2,7 @@
 -- member, and values that somebody has tampered with. That it comes to the members
 -- of a pass on random rules and data is for grouped.t.
 BEGIN;
-SELECT plan(51);
+SELECT plan(53);
 SET LOCAL client_min_messages = warning;
 SET LOCAL search_path = public, segments;
 SET LOCAL TimeZone = 'UTC';
@@ -171,8 +171,11 @@ CREATE FUNCTION plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
 BEGIN
 	RETURN QUERY EXECUTE 'EXPLAIN (COSTS OFF) ' || query;
 END $$;
-SELECT plan_of(:'query');
-SELECT ok((SELECT bool_or(line ~ 'Partial') FROM plan_of(:'query') AS line), 'workers collect');
+SELECT ok((SELECT bool_or(line ~ 'Partial HashAggregate') FROM plan_of(:'query') AS line), 'workers gather rows');
+SELECT is(wrong(q.memberships), 0::bigint, 'with the same result') FROM (:query) AS q;
+SELECT segments.create_segment('old', 'age > 60 and country = ''DE''', population => 'many');
+SELECT segments.grouped_sql('many', '{old}', form => 'memberships') AS query \gset
+SELECT ok((SELECT bool_or(line ~ 'Partial Aggregate') FROM plan_of(:'query') AS line), 'workers collect members');
 SELECT is(wrong(q.memberships), 0::bigint, 'with the same result') FROM (:query) AS q;
 RESET max_parallel_workers_per_gather;
 
