@@ -31,6 +31,7 @@ configure() {
 		ALTER SYSTEM SET max_wal_senders = 0;
 		ALTER SYSTEM SET autovacuum = off;
 		ALTER SYSTEM SET jit = off;
+		ALTER SYSTEM SET synchronous_commit = on;
 		ALTER SYSTEM SET max_parallel_workers_per_gather = 0;
 	SQL
 }

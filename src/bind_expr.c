@@ -131,10 +131,12 @@ seg_expr_make(SegBinder *b, SegExpr *expr)
 		memcpy(copy->args, expr->args, sizeof(SegExpr *) * copy->nargs);
 	}
 	copy->moves |= asks_clock(copy);
+	copy->folds = copy->op == SEG_X_AGGREGATE;
 	for (int i = 0; i < copy->nargs; i++)
 	{
 		copy->reads |= copy->args[i]->reads;
 		copy->moves |= copy->args[i]->moves;
+		copy->folds |= copy->args[i]->folds;
 	}
 	copy->depth = copy->reads == 0 ? -1 : pg_leftmost_one_pos32(copy->reads);
 	b->program->exprs = lappend(b->program->exprs, copy);

@@ -88,7 +88,8 @@ check_suspects(const Report *report, int n, const int64 *members)
 	TimestampTz *until = palloc(sizeof(TimestampTz) * n);
 	SegUser		user;
 
-	seg_ruleset_load(ruleset, &user, n, members, ruleset->all);
+	seg_ruleset_load(ruleset, &user, n, members);
+	seg_ruleset_load_rows(ruleset, n, members, report->now, ruleset->all);
 	for (int m = 0; m < n; m++)
 	{
 		until[m] = DT_NOEND;

@@ -91,6 +91,8 @@ evaluate_few(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *
 {
 	int			n = (int) seg_set_cardinality(members);
 	int64	   *numbers = palloc(sizeof(int64) * n);
+	Bitmapset **candidates = palloc0(sizeof(Bitmapset *) * n);
+	Bitmapset  *needy = NULL;
 	SegSetIter	it;
 	SegUser		user;
 	int			k = 0;
@@ -99,19 +101,19 @@ evaluate_few(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *
 	while (seg_set_next(&it, &numbers[k]))
 		if (++k == n)
 			break;
-	seg_ruleset_load(ruleset, &user, n, numbers, rules);
+	seg_ruleset_load(ruleset, &user, n, numbers);
 	for (int m = 0; m < n; m++)
-	{
-		Bitmapset  *candidates;
-
-		if (!seg_live_member(ruleset->live, numbers[m], now))
-			continue;
-		candidates = seg_ruleset_candidates(ruleset, rules);
-		for (int i = -1; (i = bms_next_member(candidates, i)) >= 0;)
-			if (seg_live_rule(ruleset->live, i))
-				seg_set_builder_add(builder_of(builders, i), numbers[m]);
-		bms_free(candidates);
-	}
+		if (seg_live_member(ruleset->live, numbers[m], now))
+		{
+			candidates[m] = seg_ruleset_candidates(ruleset, rules);
+			needy = seg_ruleset_add_needy(ruleset, candidates[m], needy);
+		}
+	seg_ruleset_load_rows(ruleset, n, numbers, now, needy);
+	for (int m = 0; m < n; m++)
+		if (seg_live_member(ruleset->live, numbers[m], now))
+			for (int i = -1; (i = bms_next_member(candidates[m], i)) >= 0;)
+				if (seg_live_rule(ruleset->live, i))
+					seg_set_builder_add(builder_of(builders, i), numbers[m]);
 	seg_user_restore(&user);
 }
 

@@ -127,13 +127,46 @@ eval(SegEval *e, const SegExpr *expr)
 
 /* Conditions, one kind each. */
 
+/* What the row at hand tells comes first: often no other has to be looked at then. */
 static bool
 any_arg(SegEval *e, const SegExpr *expr, bool wanted)
 {
 	for (int i = 0; i < expr->nargs; i++)
-		if (seg_eval_condition(e, expr->args[i]) == wanted)
+		if (!expr->args[i]->folds && seg_eval_condition(e, expr->args[i]) == wanted)
+			return true;
+	if (!expr->folds)
+		return false;
+	for (int i = 0; i < expr->nargs; i++)
+		if (expr->args[i]->folds && seg_eval_condition(e, expr->args[i]) == wanted)
 			return true;
 	return false;
+}
+
+/* Gates look at arguments in an order that makes no use of aggregates where this says that none is needed. */
+static bool
+needs_rows(SegEval *e, const SegExpr *expr)
+{
+	bool		is_gate = expr->op == SEG_X_AND || expr->op == SEG_X_OR;
+
+	check_stack_depth();
+	if (!expr->folds)
+		return false;
+	if (!is_gate && expr->op != SEG_X_NOT)
+		return true;
+	for (int i = 0; is_gate && i < expr->nargs; i++)
+		if (!expr->args[i]->folds && !expr->args[i]->moves &&
+			seg_eval_condition(e, expr->args[i]) == (expr->op == SEG_X_OR))
+			return false;
+	for (int i = 0; i < expr->nargs; i++)
+		if (needs_rows(e, expr->args[i]))
+			return true;
+	return false;
+}
+
+bool
+seg_eval_needs_rows(SegEval *e, int rule)
+{
+	return needs_rows(e, e->program->rules[rule]);
 }
 
 /* a compared with b, as expr says. */

@@ -86,7 +86,10 @@ seg_fold_next_wanted(const SegEval *e, const Bitmapset *wanted, int fold, int it
 const Bitmapset *
 seg_fold_wanted(const SegEval *e, int fold, int item)
 {
-	return seg_fold_is_wanted(e, e->wanted, fold, item) ? e->wanted : NULL;
+	/* its rows need not have been read */
+	if (!seg_fold_is_wanted(e, e->wanted, fold, item))
+		elog(ERROR, "aggregate %d of fold %d was not to be asked about", item, fold);
+	return e->wanted;
 }
 
 void
@@ -316,17 +319,16 @@ seg_fold_value(SegEval *e, int foldno, int item)
 	SegFoldState *state = &e->folds[foldno];
 	SegEvalScope *outer = &e->scopes[fold->depth];
 	MemoryContext caller;
-	int			n = 0;
-	ListCell   *lc;
 
 	if (state->stamp != outer->stamp || !seg_fold_is_wanted(e, state->wanted, foldno, item))
 	{
-		memset(state->items, 0, sizeof(SegAccumulator) * list_length(fold->items));
 		state->wanted = seg_fold_wanted(e, foldno, item);
+		for (int i = -1; (i = seg_fold_next_wanted(e, state->wanted, foldno, i)) >= 0;)
+			state->items[i] = (SegAccumulator) {0};
 		caller = MemoryContextSwitchTo(outer->context);
 		walk(e, foldno, fold, state, outer->context);
-		foreach(lc, fold->items)
-			finish(e, lfirst(lc), &state->items[n++]);
+		for (int i = -1; (i = seg_fold_next_wanted(e, state->wanted, foldno, i)) >= 0;)
+			finish(e, list_nth(fold->items, i), &state->items[i]);
 		MemoryContextSwitchTo(caller);
 		state->stamp = outer->stamp;
 	}

@@ -68,8 +68,8 @@ extern void seg_eval_row(SegEval *e, int scope, const void *row);
 extern SegFoldState *seg_folds_begin(const SegProgram *program);
 
 /*
- * Those among the items of a fold that are worth looking at when one of them is asked about; NULL:
- * all.  Whether one is among them; and the next of them after one, -1 to begin with and at the end.
+ * Those among the items of a fold that are looked at when one of them is asked about; NULL: all.
+ * Whether one is among them; and the next of them after one, -1 to begin with and at the end.
  */
 extern const Bitmapset *seg_fold_wanted(const SegEval *e, int fold, int item);
 extern bool seg_fold_is_wanted(const SegEval *e, const Bitmapset *wanted, int fold, int item);

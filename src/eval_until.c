@@ -100,12 +100,18 @@ args_stay(SegEval *e, const SegExpr *expr)
 	return stays(end);
 }
 
-/* Is a gate decided by something that does not move?  Then nothing else has to be looked at. */
+/*
+ * Is a gate decided by something that does not move?  Then nothing else has to be looked at, and
+ * aggregates least of all (seg_eval_needs_rows).
+ */
 static bool
 is_decided_for_good(SegEval *e, const SegExpr *expr, bool decisive)
 {
 	for (int i = 0; i < expr->nargs; i++)
-		if (!expr->args[i]->moves && seg_eval_condition(e, expr->args[i]) == decisive)
+		if (!expr->args[i]->folds && !expr->args[i]->moves && seg_eval_condition(e, expr->args[i]) == decisive)
+			return true;
+	for (int i = 0; expr->folds && i < expr->nargs; i++)
+		if (expr->args[i]->folds && !expr->args[i]->moves && seg_eval_condition(e, expr->args[i]) == decisive)
 			return true;
 	return false;
 }

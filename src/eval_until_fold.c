@@ -173,9 +173,8 @@ get_item(SegEval *e, const SegExpr *expr)
 	if (state->stamp == outer->stamp && seg_fold_is_wanted(e, state->wanted, expr->fold, expr->item))
 		return &state->items[expr->item];
 	state->wanted = seg_fold_wanted(e, expr->fold, expr->item);
-	memset(state->items, 0, sizeof(ItemUntil) * list_length(fold->items));
-	for (int item = 0; item < list_length(fold->items); item++)
-		state->items[item].rows = (SegItemUntil) {DT_NOEND, DT_NOEND, DT_NOBEGIN};
+	for (int item = -1; (item = seg_fold_next_wanted(e, state->wanted, expr->fold, item)) >= 0;)
+		state->items[item] = (ItemUntil) {.rows = {DT_NOEND, DT_NOEND, DT_NOBEGIN}};
 	seg_fold_rows(e, fold, &rows);
 	for (int i = 0; i < rows.nrows; i++)
 		if (seg_fold_row(e, fold, &rows, i))

@@ -306,13 +306,17 @@ within(SegEval *e, const SegExpr *expr, TimestampTz moment)
 {
 	TimestampTz now = e->clock.now;
 	TimestampTz from_now = now > moment ? DT_NOEND : moment + 1;
+	SegTrack   *track = seg_until_track(e, expr);
 	TimestampTz until;
 	int64		ahead;
-	TimestampTz ignore;
+	TimestampTz end;
 
-	until = seg_track_passes(seg_until_track(e, expr), now, moment);
-	if (!seg_track_piece(seg_until_track(e, expr), now, &ahead, &ignore))
-		return until;
+	if (!seg_track_piece(track, now, &ahead, &end))
+		return seg_track_passes(track, now, moment);
+	/* most lie in the window, which begins behind them before the bound's next jump */
+	if (!expr->detail && now > moment && now + ahead <= moment && moment - ahead < end - 1)
+		return moment - ahead + 1;
+	until = seg_track_passes(track, now, moment);
 	if (expr->detail)			/* from now on, and before the bound */
 		return both_last(now <= moment, from_now, now + ahead > moment, until);
 	return both_last(now + ahead <= moment, until, now > moment, from_now);

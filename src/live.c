@@ -18,6 +18,7 @@
 #include "live.h"
 #include "live_direct.h"
 #include "pass_read.h"
+#include "pass_read_window.h"
 #include "state.h"
 
 /* Rows of one relation, in order of their members. */
@@ -42,8 +43,11 @@ struct SegLive
 	bool		runs_foreign;	/* functions that are not PostgreSQL's own, when values are compared */
 	int			nrelations;
 	LiveRows   *relations;
+	int			nitems;
+	int		   *item_relations; /* whose rows they count, by item */
+	TimestampTz *starts;		/* which rows are in no window any more (seg_read_starts) */
+	TimestampTz starts_from;	/* from when on; DT_NOEND: not known */
 	int64		member;			/* at hand */
-	TimestampTz now;
 };
 
 /* The first row of a relation that is not of a member before this one. */
@@ -153,7 +157,7 @@ query_relation(SegLive *live, int relation, ParamListInfo members)
 }
 
 static bool
-read_directly(SegLive *live, int relation, int n, const int64 *members)
+read_directly(SegLive *live, int relation, int n, const int64 *members, TimestampTz start)
 {
 	LiveRows   *rows = &live->relations[relation];
 
@@ -165,7 +169,7 @@ read_directly(SegLive *live, int relation, int n, const int64 *members)
 		rows->known = true;
 		MemoryContextSwitchTo(caller);
 	}
-	rows->loaded = rows->direct != NULL && seg_live_direct_read(rows->direct, n, members);
+	rows->loaded = rows->direct != NULL && seg_live_direct_read(rows->direct, n, members, start);
 	return rows->loaded;
 }
 
@@ -180,6 +184,48 @@ forget_rows(SegLive *live)
 		live->relations[i].rows = NULL;
 	}
 	MemoryContextReset(live->rows_context);
+}
+
+/* Windows begin later as time goes by; once a day is often enough to find out. */
+static void
+find_starts(SegLive *live, TimestampTz now)
+{
+	if (now >= live->starts_from && now - live->starts_from < USECS_PER_DAY)
+		return;
+	seg_read_starts(live->eval, now, live->starts);
+	live->starts_from = now;
+}
+
+/* The moment before which none of the items counts any rows of a relation. */
+static TimestampTz
+start_of(const SegLive *live, int relation, const Bitmapset *items)
+{
+	TimestampTz start = DT_NOEND;
+
+	for (int i = -1; (i = bms_next_member(items, i)) >= 0;)
+		if (live->item_relations[i] == relation)
+			start = Min(start, live->starts[i]);
+	return start;
+}
+
+static void
+find_items(SegLive *live)
+{
+	ListCell   *lc;
+
+	foreach(lc, live->program->folds)
+		live->nitems += list_length(((const SegFold *) lfirst(lc))->items);
+	live->starts = palloc(sizeof(TimestampTz) * Max(live->nitems, 1));
+	live->starts_from = DT_NOEND;
+	live->item_relations = palloc(sizeof(int) * Max(live->nitems, 1));
+	live->nitems = 0;
+	foreach(lc, live->program->folds)
+	{
+		const SegFold *fold = lfirst(lc);
+
+		for (int i = 0; i < list_length(fold->items); i++)
+			live->item_relations[live->nitems++] = fold->relation;
+	}
 }
 
 static bool
@@ -226,6 +272,7 @@ seg_live_begin(const SegProgram *program)
 	live->reading = seg_reading_begin(program, live->eval);
 	live->reading->add = add_row;
 	live->reading->arg = live;
+	find_items(live);
 	MemoryContextSwitchTo(caller);
 	return live;
 }
@@ -239,34 +286,40 @@ seg_live_free(SegLive *live)
 	MemoryContextDelete(live->context);
 }
 
-void
-seg_live_load(SegLive *live, int n, const int64 *members, const Bitmapset *relations, const Bitmapset *items)
+/* What lies before a moment need not be read. */
+static void
+load_relation(SegLive *live, int relation, int n, const int64 *members, TimestampTz start)
 {
-	ParamListInfo params = NULL;
-	MemoryContext caller;
 	SegUser		user;
 
+	if (read_directly(live, relation, n, members, start))
+		return;
+	seg_user_become_owner(&user, live->program->population);
+	SPI_connect();
+	query_relation(live, relation, seg_reading_members(live->program->population, n, members));
+	SPI_finish();
+	seg_user_restore(&user);
+}
+
+void
+seg_live_load(SegLive *live, int n, const int64 *members)
+{
 	forget_rows(live);
-	caller = MemoryContextSwitchTo(live->rows_context);
+	seg_eval_want(live->eval, NULL);
+	load_relation(live, 0, n, members, DT_NOBEGIN);
+}
+
+void
+seg_live_load_rows(SegLive *live, int n, const int64 *members, TimestampTz now, const Bitmapset *relations,
+				   const Bitmapset *items)
+{
+	MemoryContext caller = MemoryContextSwitchTo(live->rows_context);
+
 	seg_eval_want(live->eval, bms_copy(items));
 	MemoryContextSwitchTo(caller);
-	for (int i = -1; (i = bms_next_member(relations, i)) >= 0;)
-	{
-		if (read_directly(live, i, n, members))
-			continue;
-		if (params == NULL)
-		{
-			seg_user_become_owner(&user, live->program->population);
-			SPI_connect();
-			params = seg_reading_members(live->program->population, n, members);
-		}
-		query_relation(live, i, params);
-	}
-	if (params != NULL)
-	{
-		SPI_finish();
-		seg_user_restore(&user);
-	}
+	find_starts(live, now);
+	for (int i = 0; (i = bms_next_member(relations, i)) >= 0;)
+		load_relation(live, i, n, members, start_of(live, i, items));
 }
 
 bool
@@ -295,6 +348,12 @@ const SegValue *
 seg_live_value(SegLive *live, const SegExpr *column)
 {
 	return seg_eval_value(live->eval, column);
+}
+
+bool
+seg_live_needs_rows(SegLive *live, int rule)
+{
+	return seg_eval_needs_rows(live->eval, rule);
 }
 
 bool

@@ -28,11 +28,17 @@ extern SegLive *seg_live_begin(const SegProgram *program);
 extern void seg_live_free(SegLive *live);
 
 /*
- * Reads what these relations of the program have of the members, given in order, with the active
- * snapshot, as the population's owner.  Items are the aggregates that will be asked about, NULL: all.
+ * Reads the members' own rows with the active snapshot, as the population's owner.  Members are
+ * given in order.
  */
-extern void seg_live_load(SegLive *live, int n, const int64 *members, const Bitmapset *relations,
-						  const Bitmapset *items);
+extern void seg_live_load(SegLive *live, int n, const int64 *members);
+
+/*
+ * Reads what other relations of the program have of the same members.  Items are the aggregates
+ * that will be asked about, for moments from now on.
+ */
+extern void seg_live_load_rows(SegLive *live, int n, const int64 *members, TimestampTz now,
+							   const Bitmapset *relations, const Bitmapset *items);
 
 /* Has to be evaluated as the owner, too: functions may run that are not PostgreSQL's own. */
 extern bool seg_live_runs_foreign(const SegLive *live);
@@ -42,6 +48,9 @@ extern bool seg_live_member(SegLive *live, int64 member, TimestampTz now);
 
 /* What one of his columns, an expression of the program, has. */
 extern const SegValue *seg_live_value(SegLive *live, const SegExpr *column);
+
+/* Does it take rows of other relations to tell whether a rule holds for him, now and later? */
+extern bool seg_live_needs_rows(SegLive *live, int rule);
 
 /* Does a rule hold for him; and until when, if his rows stay as they are? */
 extern bool seg_live_rule(SegLive *live, int rule);

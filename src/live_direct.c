@@ -23,6 +23,7 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_opfamily.h"
 #include "catalog/pg_type.h"
+#include "commands/defrem.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -31,6 +32,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "live_direct.h"
@@ -45,6 +47,7 @@ struct SegLiveDirect
 	AttrNumber	key;
 	Oid			key_type;		/* int2, int4, int8 */
 	RegProcedure equal;			/* of the index's keys with an int8 */
+	bool		by_moment;		/* the index's second key is the row's moment, a timestamptz */
 	int			ncolumns;
 	AttrNumber *columns;		/* in the table, by column of the relation */
 	Oid		   *types;			/* as they are declared */
@@ -84,16 +87,35 @@ leads_with(Oid indexid, AttrNumber key)
 	return good;
 }
 
-static Oid
-find_index(Relation rel, AttrNumber key)
+static bool
+goes_on_with(Oid indexid, AttrNumber moment)
+{
+	Relation	index = index_open(indexid, AccessShareLock);
+	Form_pg_index form = index->rd_index;
+	bool		good = form->indnkeyatts > 1 && form->indkey.values[1] == moment &&
+		index->rd_opcintype[1] == TIMESTAMPTZOID &&
+		index->rd_opfamily[1] == get_opclass_family(GetDefaultOpClass(TIMESTAMPTZOID, BTREE_AM_OID));
+
+	index_close(index, NoLock);
+	return good;
+}
+
+/* One that goes on with the row's moment, rather than another. */
+static void
+find_index(SegLiveDirect *d, Relation rel, AttrNumber moment)
 {
 	List	   *indexes = RelationGetIndexList(rel);
 	ListCell   *lc;
 
 	foreach(lc, indexes)
-		if (leads_with(lfirst_oid(lc), key))
-			return lfirst_oid(lc);
-	return InvalidOid;
+	{
+		if (!leads_with(lfirst_oid(lc), d->key))
+			continue;
+		d->index = lfirst_oid(lc);
+		d->by_moment = AttributeNumberIsValid(moment) && goes_on_with(d->index, moment);
+		if (d->by_moment)
+			break;
+	}
 }
 
 static bool
@@ -126,7 +148,7 @@ find_columns(SegLiveDirect *d, Relation rel, const SegRelation *relation)
 
 /* Is there such a way?  It is kept in the current context. */
 static bool
-find_way(SegLiveDirect *d, Relation rel, const SegRelation *relation, const char *key)
+find_way(SegLiveDirect *d, Relation rel, const SegRelation *relation, const char *key, const char *moment)
 {
 	d->key = get_attnum(d->relid, key);
 	if (d->key <= 0)
@@ -135,7 +157,7 @@ find_way(SegLiveDirect *d, Relation rel, const SegRelation *relation, const char
 	if (d->key_type != INT2OID && d->key_type != INT4OID && d->key_type != INT8OID)
 		return false;
 	d->equal = equal_to_int8(d->key_type);
-	d->index = find_index(rel, d->key);
+	find_index(d, rel, moment == NULL ? InvalidAttrNumber : get_attnum(d->relid, moment));
 	return OidIsValid(d->index) && find_columns(d, rel, relation);
 }
 
@@ -157,7 +179,7 @@ seg_live_direct_begin(SegReading *reading, int relationno)
 	if (rel == NULL)
 		return NULL;
 	if (rel->rd_rel->relkind != RELKIND_RELATION ||
-		!find_way(d, rel, relation, source == NULL ? population->key : source->key))
+		!find_way(d, rel, relation, source == NULL ? population->key : source->key, source == NULL ? NULL : source->at))
 		d = NULL;
 	table_close(rel, NoLock);
 	if (d == NULL)
@@ -202,18 +224,21 @@ give_row(const SegLiveDirect *d, int64 member, TupleTableSlot *found)
 }
 
 static void
-read_members(const SegLiveDirect *d, Relation rel, Relation index, int n, const int64 *members)
+read_members(const SegLiveDirect *d, Relation rel, Relation index, int n, const int64 *members, TimestampTz start)
 {
-	IndexScanDesc scan = seg_index_beginscan(rel, index, GetActiveSnapshot(), 1);
+	int			nkeys = d->by_moment && !TIMESTAMP_IS_NOBEGIN(start) ? 2 : 1;
+	IndexScanDesc scan = seg_index_beginscan(rel, index, GetActiveSnapshot(), nkeys);
 	TupleTableSlot *found = table_slot_create(rel, NULL);
 
 	for (int i = 0; i < n; i++)
 	{
-		ScanKeyData key;
+		ScanKeyData keys[2];
 
-		ScanKeyEntryInitialize(&key, 0, 1, BTEqualStrategyNumber, INT8OID, InvalidOid, d->equal,
+		ScanKeyEntryInitialize(&keys[0], 0, 1, BTEqualStrategyNumber, INT8OID, InvalidOid, d->equal,
 							   Int64GetDatum(members[i]));
-		index_rescan(scan, &key, 1, NULL, 0);
+		ScanKeyEntryInitialize(&keys[1], 0, 2, BTGreaterEqualStrategyNumber, TIMESTAMPTZOID, InvalidOid,
+							   F_TIMESTAMPTZ_GE, TimestampTzGetDatum(start));
+		index_rescan(scan, keys, nkeys, NULL, 0);
 		while (index_getnext_slot(scan, ForwardScanDirection, found))
 		{
 			CHECK_FOR_INTERRUPTS();
@@ -225,7 +250,7 @@ read_members(const SegLiveDirect *d, Relation rel, Relation index, int n, const 
 }
 
 bool
-seg_live_direct_read(SegLiveDirect *d, int n, const int64 *members)
+seg_live_direct_read(SegLiveDirect *d, int n, const int64 *members, TimestampTz start)
 {
 	Relation	rel;
 	Relation	index;
@@ -242,7 +267,7 @@ seg_live_direct_read(SegLiveDirect *d, int n, const int64 *members)
 		index = index_open(d->index, AccessShareLock);
 		usable = index->rd_index->indisvalid && !index->rd_index->indcheckxmin;
 		if (usable)
-			read_members(d, rel, index, n, members);
+			read_members(d, rel, index, n, members, start);
 		index_close(index, NoLock);
 	}
 	table_close(rel, NoLock);

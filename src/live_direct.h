@@ -21,8 +21,9 @@ extern SegLiveDirect *seg_live_direct_begin(SegReading *reading, int relation);
 
 /*
  * Adds what the relation has of the members to the reading, with the active snapshot, as the
- * population's owner; false, and nothing is added, if this time a query has to do it.
+ * population's owner; false, and nothing is added, if this time a query has to do it.  Rows from before start
+ * may be left out.
  */
-extern bool seg_live_direct_read(SegLiveDirect *direct, int n, const int64 *members);
+extern bool seg_live_direct_read(SegLiveDirect *direct, int n, const int64 *members, TimestampTz start);
 
 #endif							/* SEG_LIVE_DIRECT_H */

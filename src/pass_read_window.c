@@ -141,6 +141,24 @@ seg_pass_read_window(SegEval *eval, int relation, bool until)
 	return window;
 }
 
+void
+seg_read_starts(SegEval *eval, TimestampTz now, TimestampTz *starts)
+{
+	bool		early = now < MIN_TIMESTAMP + SEG_TRACK_SLACK;
+	ListCell   *lc;
+	ListCell   *lc2;
+
+	seg_eval_set_now(eval, early ? now : now - SEG_TRACK_SLACK);
+	foreach(lc, eval->program->folds)
+		foreach(lc2, ((const SegFold *) lfirst(lc))->items)
+		{
+			const SegFoldItem *item = lfirst(lc2);
+
+			*starts++ = early || item->window == NULL ? DT_NOBEGIN : reach_of(eval, item->window, true).start;
+		}
+	seg_eval_set_now(eval, now);
+}
+
 /* The type of a column of the population's own row, or InvalidOid. */
 static Oid
 own_column_type(const SegEval *eval, const SegExpr *expr)

@@ -19,6 +19,12 @@
 extern SegSpan seg_pass_read_window(SegEval *eval, int relation, bool until);
 
 /*
+ * For each item of the program's folds, as seg_eval_want() numbers them: rows from before that
+ * moment do not count in it, nor will they, from now on.  DT_NOBEGIN: all rows may.
+ */
+extern void seg_read_starts(SegEval *eval, TimestampTz now, TimestampTz *starts);
+
+/*
  * What every member fulfils for whom the program's only rule holds, of SegReadCondition *: rows of
  * the population that do not may be left out.  None where there are more rules.  With until, only what
  * the clock does not change.

@@ -101,6 +101,7 @@ typedef struct SegExpr
 	int			depth;			/* innermost scope read; -1: none, the same for all members */
 	uint32		reads;			/* all scopes read, a bit each */
 	bool		moves;			/* can have another value at another moment, with the same data */
+	bool		folds;			/* an aggregate has a say in it */
 	int			detail;
 	SegTypeInfo type;			/* SEG_T_BOOL for conditions */
 	const SegNode *node;		/* where op says so; always in memory of the program */
@@ -243,7 +244,13 @@ extern void seg_eval_member(SegEval *eval, const void *member);
 extern bool seg_eval_rule(SegEval *eval, int rule);
 
 /*
- * Which items of folds will be asked about: others are not worked out along with them.  NULL: all.  They
+ * Does it take rows of sources to answer a rule for the current member, now and at all later moments?
+ * Where it does not, neither seg_eval_rule() nor seg_eval_until() asks for any.
+ */
+extern bool seg_eval_needs_rows(SegEval *eval, int rule);
+
+/*
+ * Which items of folds may be asked about: others are not worked out along with them.  NULL: all.  They
  * are numbered through all folds; seg_first_items() has the number of each fold's first one.  The
  * set is the caller's, and has to stay for as long as it is in force.
  */

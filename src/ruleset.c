@@ -321,22 +321,40 @@ seg_ruleset_find(const SegRuleset *ruleset, int32 segment)
 }
 
 void
-seg_ruleset_load(const SegRuleset *ruleset, SegUser *user, int n, const int64 *members, const Bitmapset *rules)
+seg_ruleset_load(const SegRuleset *ruleset, SegUser *user, int n, const int64 *members)
+{
+	seg_live_load(ruleset->live, n, members);
+	user->guc_level = 0;
+	if (seg_live_runs_foreign(ruleset->live))
+		seg_user_become_owner(user, ruleset->population);
+}
+
+Bitmapset *
+seg_ruleset_add_needy(const SegRuleset *ruleset, const Bitmapset *rules, Bitmapset *needy)
+{
+	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
+		if (!bms_is_member(i, needy) && seg_live_needs_rows(ruleset->live, i))
+			needy = bms_add_member(needy, i);
+	return needy;
+}
+
+void
+seg_ruleset_load_rows(const SegRuleset *ruleset, int n, const int64 *members, TimestampTz now,
+					  const Bitmapset *rules)
 {
 	Bitmapset  *relations = NULL;
 	Bitmapset  *items = NULL;
 	ListCell   *lc;
 
-	for (int i = 0; i < list_length(ruleset->program->relations); i++)
+	if (bms_is_empty(rules))
+		return;
+	for (int i = 1; i < list_length(ruleset->program->relations); i++)
 		if (bms_overlap(ruleset->readers[i], rules))
 			relations = bms_add_member(relations, i);
 	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
 		foreach(lc, ruleset->items[i])
 			items = bms_add_member(items, lfirst_int(lc));
-	seg_live_load(ruleset->live, n, members, relations, items);
+	seg_live_load_rows(ruleset->live, n, members, now, relations, items);
 	bms_free(relations);
 	bms_free(items);
-	user->guc_level = 0;
-	if (seg_live_runs_foreign(ruleset->live))
-		seg_user_become_owner(user, ruleset->population);
 }

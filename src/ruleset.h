@@ -116,11 +116,16 @@ extern SegRuleset *seg_ruleset_of_snapshot(int32 population);
 extern int	seg_ruleset_find(const SegRuleset *ruleset, int32 segment);
 
 /*
- * Reads what rules need of members (live.h), who can then be asked about them, by the user who runs
- * from here on; afterwards he has to be restored.
+ * Reads members' own rows (live.h), and after that the rows of sources that rules need, for moments from
+ * now on.  Then they can be asked about these rules, and before that whether there is need for more.  All by the
+ * user who runs from here on; afterwards he has to be restored.
  */
-extern void seg_ruleset_load(const SegRuleset *ruleset, SegUser *user, int n, const int64 *members,
-							 const Bitmapset *rules);
+extern void seg_ruleset_load(const SegRuleset *ruleset, SegUser *user, int n, const int64 *members);
+extern void seg_ruleset_load_rows(const SegRuleset *ruleset, int n, const int64 *members, TimestampTz now,
+								  const Bitmapset *rules);
+
+/* Adds those of rules that need more than the row of the member to whom ruleset->live has turned. */
+extern Bitmapset *seg_ruleset_add_needy(const SegRuleset *ruleset, const Bitmapset *rules, Bitmapset *needy);
 
 /* A count that rises when definitions change, as far as this backend has heard. */
 extern uint64 seg_definitions_generation(void);
@@ -146,6 +151,11 @@ extern Bitmapset *seg_touch_member(SegTouch *touch, const SegUseColumn *columns,
 
 /* Adds to rules those that a row of a source without sources below can turn by coming or going. */
 extern Bitmapset *seg_touch_row(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row, Bitmapset *rules);
+
+/* The same of many rows, which all add to the same rules; false: that row can turn none. */
+extern void seg_touch_rows_begin(SegTouch *touch);
+extern bool seg_touch_one_of_rows(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row,
+								  Bitmapset **rules);
 
 /* ruleset_candidates.c */
 extern void seg_ruleset_plan_candidates(SegRuleset *ruleset);

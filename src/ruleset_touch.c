@@ -6,7 +6,8 @@
  * every moment, whatever all other rows are.  So conditions that read nothing but columns of the
  * row, and no clock, are evaluated for both; everything else is unknown, and may differ if it
  * reads a column that changed.  A row of a source that no aggregate of a rule accepts, in whatever
- * window, is as good as not there.
+ * window, is as good as not there; nor does it count where only the greatest row can bring a rule across, and
+ * it is not that great.
  *
  * This runs before anybody's rights are looked at and outside of every attempt.  So only what
  * can neither fail nor call a function of the user's counts as known.
@@ -41,6 +42,7 @@ typedef struct Counted
 {
 	const SegFold *fold;
 	const SegFoldItem *item;
+	const SegExpr *test;		/* that alone reads it: rows whose own value fails it do not count; or NULL */
 	Bitmapset  *rules;
 } Counted;
 
@@ -62,6 +64,7 @@ struct SegTouch
 	SegEval    *evals[2];		/* BEFORE, AFTER */
 	int			nitems;
 	Counted	   *items;
+	int			ncounted;		/* so many of them, the first, have counted a row of the statement's */
 	const SegUseColumn *at;		/* of the rows at hand */
 };
 
@@ -212,21 +215,64 @@ typedef struct Walk
 } Walk;
 
 static void
-add_item(SegTouch *touch, const SegFold *fold, const SegFoldItem *item, int rule)
+add_item(SegTouch *touch, const SegFold *fold, const SegFoldItem *item, const SegExpr *test, int rule)
 {
 	Counted	   *found = NULL;
 
 	for (int i = 0; i < touch->nitems && found == NULL; i++)
-		if (touch->items[i].item == item)
+		if (touch->items[i].item == item && touch->items[i].test == test)
 			found = &touch->items[i];
 	if (found == NULL)
 	{
 		touch->items = touch->items == NULL ? palloc(sizeof(Counted)) :
 			repalloc(touch->items, sizeof(Counted) * (touch->nitems + 1));
 		found = &touch->items[touch->nitems++];
-		*found = (Counted) {.fold = fold,.item = item};
+		*found = (Counted) {.fold = fold,.item = item,.test = test};
 	}
 	found->rules = bms_add_member(found->rules, rule);
+}
+
+static const SegFoldItem *
+item_of(const SegTouch *touch, const SegExpr *aggregate)
+{
+	const SegFold *fold = list_nth(touch->program->folds, aggregate->fold);
+
+	return list_nth(fold->items, aggregate->item);
+}
+
+/*
+ * "max(x) > c" holds if it does for one of the rows, and "min(x) < c".  Of what compares in one way
+ * only, so that what is less than the greatest cannot be more than c.
+ */
+static bool
+is_test_of_one(const SegTouch *touch, const SegExpr *expr)
+{
+	const SegFoldItem *item;
+
+	if (expr->op != SEG_X_COMPARE || expr->args[0]->op != SEG_X_AGGREGATE || expr->args[1]->op != SEG_X_CONST)
+		return false;
+	item = item_of(touch, expr->args[0]);
+	if (item->kind == SEG_FOLD_MAX ? expr->detail != SEG_GT && expr->detail != SEG_GE :
+		item->kind != SEG_FOLD_MIN || (expr->detail != SEG_LT && expr->detail != SEG_LE))
+		return false;
+	return item->measure->type.type == SEG_T_INT || item->measure->type.type == SEG_T_NUMERIC ||
+		seg_type_is_time(&item->measure->type);
+}
+
+static void find_items(Walk *w, const SegExpr *expr);
+
+static void
+find_items_of(Walk *w, const SegExpr *aggregate, const SegExpr *test)
+{
+	const SegFold *fold = list_nth(w->touch->program->folds, aggregate->fold);
+	const SegFoldItem *item = item_of(w->touch, aggregate);
+
+	if (fold->relation == w->touch->relation)
+		add_item(w->touch, fold, item, test, w->rule);
+	find_items(w, fold->filter);
+	find_items(w, item->window);
+	find_items(w, item->where);
+	find_items(w, item->measure);
 }
 
 static void
@@ -236,18 +282,13 @@ find_items(Walk *w, const SegExpr *expr)
 	if (expr == NULL || bms_is_member(expr->id, w->exprs))
 		return;
 	w->exprs = bms_add_member(w->exprs, expr->id);
-	if (expr->op == SEG_X_AGGREGATE)
+	if (is_test_of_one(w->touch, expr))
 	{
-		const SegFold *fold = list_nth(w->touch->program->folds, expr->fold);
-		const SegFoldItem *item = list_nth(fold->items, expr->item);
-
-		if (fold->relation == w->touch->relation)
-			add_item(w->touch, fold, item, w->rule);
-		find_items(w, fold->filter);
-		find_items(w, item->window);
-		find_items(w, item->where);
-		find_items(w, item->measure);
+		find_items_of(w, expr->args[0], expr);
+		return;
 	}
+	if (expr->op == SEG_X_AGGREGATE)
+		find_items_of(w, expr, NULL);
 	for (int i = 0; i < expr->nargs; i++)
 		find_items(w, expr->args[i]);
 }
@@ -431,6 +472,18 @@ seg_touch_member(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *b
 
 /* Rows of a source. */
 
+/* Can the row's own value pass a test of the greatest or the least? */
+static bool
+can_pass(SegTouch *touch, const Counted *item)
+{
+	const SegExpr *measure = item->item->measure;
+
+	if (item->test == NULL || !touch->about[measure->id].own || (measure->reads & ~(1U << item->fold->scope)) != 0)
+		return true;
+	return seg_eval_compare(touch->evals[AFTER], item->test, seg_eval_value(touch->evals[AFTER], measure),
+							&item->test->args[1]->constant);
+}
+
 /* Can a condition hold for the row at hand, of the fold, at some moment and together with some other rows? */
 static bool
 can_hold(SegTouch *touch, const SegFold *fold, const SegExpr *expr, bool wanted)
@@ -449,24 +502,70 @@ can_hold(SegTouch *touch, const SegFold *fold, const SegExpr *expr, bool wanted)
 	return true;
 }
 
+/* Does an aggregate count the row at hand, in some window?  scopes: in which the row stands already. */
+static bool
+counts(SegTouch *touch, const Counted *item, TupleTableSlot *row, uint32 *scopes)
+{
+	int			scope = item->fold->scope;
+
+	if ((*scopes & (1U << scope)) == 0)
+		seg_eval_row(touch->evals[AFTER], scope, row);
+	*scopes |= 1U << scope;
+	return (item->fold->filter == NULL || can_hold(touch, item->fold, item->fold->filter, true)) &&
+		(item->item->where == NULL || can_hold(touch, item->fold, item->item->where, true)) &&
+		can_pass(touch, item);
+}
+
 Bitmapset *
 seg_touch_row(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row, Bitmapset *rules)
 {
-	int			scope = SEG_SCOPE_MEMBER;
+	uint32		scopes = 0;
 
 	touch->at = columns;
 	for (int i = 0; i < touch->nitems; i++)
-	{
-		const Counted *item = &touch->items[i];
-
-		if (bms_is_subset(item->rules, rules))
-			continue;
-		if (item->fold->scope != scope)
-			seg_eval_row(touch->evals[AFTER], item->fold->scope, row);
-		scope = item->fold->scope;
-		if ((item->fold->filter == NULL || can_hold(touch, item->fold, item->fold->filter, true)) &&
-			(item->item->where == NULL || can_hold(touch, item->fold, item->item->where, true)))
-			rules = bms_add_members(rules, item->rules);
-	}
+		if (!bms_is_subset(touch->items[i].rules, rules) && counts(touch, &touch->items[i], row, &scopes))
+			rules = bms_add_members(rules, touch->items[i].rules);
 	return rules;
+}
+
+void
+seg_touch_rows_begin(SegTouch *touch)
+{
+	touch->ncounted = 0;
+}
+
+static void
+swap_items(SegTouch *touch, int i, int k)
+{
+	Counted		item = touch->items[i];
+
+	touch->items[i] = touch->items[k];
+	touch->items[k] = item;
+}
+
+/* Aggregates that have counted a row stand first.  For further rows it is enough if one of them does. */
+bool
+seg_touch_one_of_rows(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row, Bitmapset **rules)
+{
+	int			known = touch->ncounted;
+	uint32		scopes = 0;
+
+	touch->at = columns;
+	for (int i = known; i < touch->nitems; i++)
+		if (counts(touch, &touch->items[i], row, &scopes))
+		{
+			*rules = bms_add_members(*rules, touch->items[i].rules);
+			swap_items(touch, i, touch->ncounted++);
+		}
+	if (touch->ncounted > known)
+		return true;
+	for (int i = 0; i < known; i++)
+		if (counts(touch, &touch->items[i], row, &scopes))
+		{
+			/* so does it for the next one, perhaps */
+			if (i > 0)
+				swap_items(touch, i, i / 2);
+			return true;
+		}
+	return false;
 }

@@ -29,7 +29,9 @@ typedef struct Finding
 {
 	int64		member;
 	SegChunkVersion chunk;		/* his chunk's */
+	SegTail		tail;			/* what it says of him */
 	bool		due;			/* he was due; all rules were evaluated */
+	bool		exists;
 	TimestampTz now;
 	TimestampTz until;
 	Bitmapset  *rules;			/* that were evaluated */
@@ -48,37 +50,35 @@ add_rule(Bitmapset *rules, const SegRuleset *ruleset, int32 segment)
 
 /* The rules of whose segments he is a member as far as that is stored. */
 static Bitmapset *
-stored_rules(const SegRuleset *ruleset, int64 member)
+stored_rules(const SegRuleset *ruleset, const Finding *f)
 {
 	int32		population = ruleset->population->id;
-	SegTail		tail = {0};
 	const SegStateSet *sets;
 	Bitmapset  *rules = NULL;
 	int			n;
 
-	seg_tail_of_member(population, member, &tail);
-	for (int i = 0; i < tail.n; i++)
-		rules = add_rule(rules, ruleset, tail.entries[i].segment);
-	sets = seg_state_sets(seg_state_chunk(population, seg_chunk_of(member)), &n);
+	for (int i = 0; i < f->tail.n; i++)
+		rules = add_rule(rules, ruleset, f->tail.entries[i].segment);
+	sets = seg_state_sets(seg_state_chunk_again(population, seg_chunk_of(f->member), f->chunk), &n);
 	for (int i = 0; i < n; i++)
-		if (sets[i].members != NULL && seg_set_contains(sets[i].members, member))
+		if (sets[i].members != NULL && seg_set_contains(sets[i].members, f->member))
 			rules = add_rule(rules, ruleset, sets[i].segment);
 	return rules;
 }
 
 /* Where there are many rules, those alone that he can come to fulfil, or to fulfil no more. */
 static Bitmapset *
-rules_in_question(const SegRuleset *ruleset, const Finding *f, bool exists)
+rules_in_question(const SegRuleset *ruleset, const Finding *f)
 {
 	Bitmapset  *rules;
 	Bitmapset  *stored;
 
 	if (ruleset->anchors == NULL)
 		return f->rules;
-	rules = exists ? seg_ruleset_candidates(ruleset, f->rules) : NULL;
-	if (!exists || seg_ruleset_may_regroup(ruleset, f->rules))
+	rules = f->exists ? seg_ruleset_candidates(ruleset, f->rules) : NULL;
+	if (!f->exists || seg_ruleset_may_regroup(ruleset, f->rules))
 	{
-		stored = stored_rules(ruleset, f->member);
+		stored = stored_rules(ruleset, f);
 		rules = bms_add_members(rules, bms_int_members(stored, f->rules));
 	}
 	return rules;
@@ -87,12 +87,9 @@ rules_in_question(const SegRuleset *ruleset, const Finding *f, bool exists)
 static void
 evaluate(SegRuleset *ruleset, Finding *f)
 {
-	bool		exists = seg_live_member(ruleset->live, f->member, f->now);
-
 	f->until = DT_NOEND;
 	f->holds = NULL;
-	f->rules = rules_in_question(ruleset, f, exists);
-	if (!exists)
+	if (!seg_live_member(ruleset->live, f->member, f->now))
 		return;
 	for (int i = -1; (i = bms_next_member(f->rules, i)) >= 0;)
 	{
@@ -107,15 +104,12 @@ evaluate(SegRuleset *ruleset, Finding *f)
 static int64
 record_changes(SegRuleset *ruleset, const Finding *f, SegStateChunk *chunk, SegTailWriter *writer, SegReason reason)
 {
-	int32		population = ruleset->population->id;
-	SegTail		tail = {0};
 	int64		changes = 0;
 
-	seg_tail_of_member(population, f->member, &tail);
 	for (int i = -1; (i = bms_next_member(f->rules, i)) >= 0;)
 	{
 		int32		segment = ruleset->segments[i]->id;
-		const SegTailEntry *last = seg_tail_find(&tail, segment);
+		const SegTailEntry *last = seg_tail_find(&f->tail, segment);
 		bool		holds = bms_is_member(i, f->holds);
 		bool		was;
 
@@ -161,16 +155,27 @@ typedef struct Few
 	int			n;
 	Finding    *findings;
 	int64	   *members;
-	Bitmapset  *rules;			/* of all of them */
+	TimestampTz now;			/* the earliest of theirs */
 } Few;
 
 static void
 evaluate_few(void *arg)
 {
 	Few		   *few = arg;
+	Bitmapset  *needy = NULL;
 	SegUser		user;
 
-	seg_ruleset_load(few->ruleset, &user, few->n, few->members, few->rules);
+	seg_ruleset_load(few->ruleset, &user, few->n, few->members);
+	for (int i = 0; i < few->n; i++)
+	{
+		Finding    *f = &few->findings[i];
+
+		f->exists = seg_live_member(few->ruleset->live, f->member, f->now);
+		f->rules = rules_in_question(few->ruleset, f);
+		if (f->exists)
+			needy = seg_ruleset_add_needy(few->ruleset, f->rules, needy);
+	}
+	seg_ruleset_load_rows(few->ruleset, few->n, few->members, few->now, needy);
 	for (int i = 0; i < few->n; i++)
 		evaluate(few->ruleset, &few->findings[i]);
 	seg_user_restore(&user);
@@ -187,7 +192,7 @@ begin_few(Few *few, const SegMemberSet *members, const Bitmapset *rules, Timesta
 	few->n = (int) seg_set_cardinality(members);
 	few->findings = palloc0(sizeof(Finding) * few->n);
 	few->members = palloc(sizeof(int64) * few->n);
-	few->rules = bms_copy(rules);
+	few->now = DT_NOEND;
 	seg_set_iter_init(&it, members);
 	for (int i = 0; seg_set_next(&it, &member); i++)
 	{
@@ -199,9 +204,9 @@ begin_few(Few *few, const SegMemberSet *members, const Bitmapset *rules, Timesta
 		f->chunk = seg_state_version(chunk);
 		f->now = Max(now, seg_state_settled(chunk));
 		f->due = seg_due_by(population, member, f->now);
+		seg_tail_of_member(population, member, &f->tail);
 		f->rules = f->due ? few->ruleset->all : unconstify(Bitmapset *, rules);
-		if (f->due)
-			few->rules = bms_add_members(few->rules, few->ruleset->all);
+		few->now = Min(few->now, f->now);
 	}
 }
 

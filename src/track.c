@@ -80,8 +80,6 @@ add_key(Touched *t, TupleTableSlot *slot)
 static void
 add_row(Touched *t, TupleTableSlot *slot)
 {
-	Bitmapset  *rules;
-
 	if (t->touch == NULL || t->use->object == 0)
 	{
 		t->rules = bms_add_members(t->rules, t->reads->rules);
@@ -89,12 +87,8 @@ add_row(Touched *t, TupleTableSlot *slot)
 		add_key(t, slot);
 		return;
 	}
-	rules = seg_touch_row(t->touch, t->use->columns, slot, NULL);
-	if (rules == NULL)
-		return;
-	t->rules = bms_add_members(t->rules, rules);
-	bms_free(rules);
-	add_key(t, slot);
+	if (seg_touch_one_of_rows(t->touch, t->use->columns, slot, &t->rules))
+		add_key(t, slot);
 }
 
 static bool
@@ -319,7 +313,11 @@ track_use(SegUse *use, TriggerData *trigger)
 	 * by the group.  A rule that is coming has a program of its own.
 	 */
 	if (!use->leads && ruleset->anchors == NULL && ruleset->coming == NULL)
+	{
 		touched.touch = seg_touch_of(ruleset, use->object);
+		if (touched.touch != NULL)
+			seg_touch_rows_begin(touched.touch);
+	}
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		read_rows(&touched, trigger->tg_newtable, "NEW");
 	else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))

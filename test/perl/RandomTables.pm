@@ -170,7 +170,7 @@ SQL
 	  . insert('events', $people * 2)
 	  . insert('visits', $people * 2)
 	  . <<SQL;
-CREATE INDEX ON orders (who);
+CREATE INDEX ON orders (who, placed);
 CREATE INDEX ON lines (order_id);
 CREATE INDEX ON events (who);
 CREATE INDEX ON visits (who);

@@ -4,7 +4,7 @@ BEGIN;
 SET client_min_messages = warning;
 SET search_path = public, segments;
 SET segments.now = '2024-05-15 12:00+00';
-SELECT plan(13);
+SELECT plan(22);
 
 CREATE DOMAIN short AS smallint;
 CREATE TABLE customer (id short PRIMARY KEY, gone int, income int, name text, seen timestamptz, doc jsonb, old json, tags text[]);
@@ -71,6 +71,47 @@ BEGIN
 END
 $$;
 SELECT is_empty('SELECT * FROM segments.check()', 'so it does after random changes');
+
+-- No more is read than what can matter.
+RESET segments.direct_reads;
+CREATE TABLE buyer (id int PRIMARY KEY, vip boolean);
+CREATE TABLE purchase (buyer_id int, at timestamptz, total numeric, note text);
+CREATE INDEX ON purchase (buyer_id, at);
+INSERT INTO buyer SELECT i, i > 5 FROM generate_series(1, 10) AS i;
+INSERT INTO purchase SELECT 1 + i % 10, '2024-05-15'::timestamptz - i / 10 * interval '10 days', 1, 'old' FROM generate_series(0, 199) AS i;
+SELECT create_population('b', 'buyer');
+SELECT add_source('b', 'purchases', 'purchase', 'buyer_id', 'at');
+SELECT create_segment('often', 'count(purchases within last 30 days where note = ''new'') >= 2', 'b');
+SELECT create_segment('very often', 'vip and count(purchases within last 40 days where note = ''vip'') >= 2', 'b');
+SELECT create_segment('loyal', 'count(purchases where note = ''all'') >= 2', 'b');
+SELECT create_segment('generous', 'max(purchases.total) > 100 and min(purchases.total) < 0', 'b');
+SELECT create_segment('modest', 'max(purchases.total) < 3', 'b');
+SELECT drop_segment('modest', 'b');
+-- Rows that a statement has made the trigger read through an index.
+CREATE FUNCTION fetched(index regclass, statement text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+	before bigint = pg_stat_get_xact_tuples_fetched(index);
+BEGIN
+	EXECUTE statement;
+	RETURN pg_stat_get_xact_tuples_fetched(index) - before;
+END
+$$;
+CREATE FUNCTION buy(buyer int, note text, total numeric DEFAULT 1) RETURNS text LANGUAGE sql AS $$
+SELECT format('INSERT INTO purchase VALUES (%s, ''2024-05-15 10:00+00'', %s, %L)', buyer, total, note)
+$$;
+-- ten days more than the window, since months differ in length
+SELECT is(fetched('purchase_buyer_id_at_idx', buy(1, 'new')), 5::bigint, 'rows that are in no window any more are not read');
+SELECT is(fetched('purchase_buyer_id_at_idx', buy(1, 'all')), 22::bigint, 'all are where there is no window');
+SELECT is(fetched('purchase_buyer_id_at_idx', buy(2, 'vip')), 0::bigint, 'nor are any where the member''s own row decides');
+SELECT is(fetched('purchase_buyer_id_at_idx', buy(6, 'vip')), 6::bigint, 'unless it leaves it to them');
+SELECT is(fetched('buyer_pkey', buy(2, 'other', 100)), 0::bigint, 'what is not greater than the greatest has to be is nobody''s concern');
+SELECT is(fetched('buyer_pkey', buy(2, 'other', 100.5)), 1::bigint, 'what is greater is');
+SELECT is(fetched('buyer_pkey', buy(2, 'other', -0.5)), 1::bigint, 'so is what is less than the least has to be');
+SET segments.now = '2024-05-26 09:00+00';
+SELECT is(fetched('purchase_buyer_id_at_idx', 'INSERT INTO purchase VALUES (1, ''2024-05-26 00:00+00'', 1, ''new'')'), 6::bigint, 'windows begin later as time goes by');
+SELECT is_empty('SELECT * FROM segments.check(''b'')', 'all with the same members');
+SET segments.now = '2024-05-15 12:00+00';
+SELECT drop_population('b', cascade => true);
 
 -- What is out of the ordinary.
 SET segments.direct_reads = on;
