@@ -438,7 +438,10 @@ compute(SegBatch *b, SegFrame *frame, const SegExpr *expr, SegVector *out)
 {
 	if (b->rows.room == 0)
 	{
-		scalar(b, frame, expr, out);
+		if (expr->depth < SEG_SCOPE_MEMBER && expr->type.type == SEG_T_BOOL)
+			constant_condition(b, frame, expr, out);
+		else
+			scalar(b, frame, expr, out);
 		return;
 	}
 	if (frame->scope > SEG_SCOPE_MEMBER && expr->depth == SEG_SCOPE_MEMBER)
