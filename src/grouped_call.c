@@ -24,26 +24,25 @@
 #include "define.h"
 #include "grouped.h"
 
-/* The expression of an argument, where it is known. */
-static Node *
-argument_expr(FunctionCallInfo fcinfo, int n)
-{
-	Aggref	   *aggref = AggGetAggref(fcinfo);
-
-	/* the first argument of a transition is its state */
-	if (aggref != NULL && list_length(aggref->args) >= n)
-		return (Node *) ((TargetEntry *) list_nth(aggref->args, n - 1))->expr;
-	return NULL;
-}
-
+/*
+ * Is an argument the same in all calls?  A parameter is for an aggregate, which is begun anew with each
+ * execution; an expression of PL/pgSQL keeps its call while parameters change.
+ */
 static bool
 is_constant(FunctionCallInfo fcinfo, int n)
 {
-	Node	   *expr = argument_expr(fcinfo, n);
+	Aggref	   *aggref = AggGetAggref(fcinfo);
+	Node	   *call = fcinfo->flinfo->fn_expr;
+	Node	   *expr = NULL;
 
+	/* the first argument of a transition is its state */
+	if (aggref != NULL && list_length(aggref->args) >= n)
+		expr = (Node *) ((TargetEntry *) list_nth(aggref->args, n - 1))->expr;
+	else if (call != NULL && IsA(call, FuncExpr) && list_length(((FuncExpr *) call)->args) > n)
+		expr = list_nth(((FuncExpr *) call)->args, n);
 	if (expr == NULL)
-		return get_fn_expr_arg_stable(fcinfo->flinfo, n);
-	return IsA(expr, Const) || (IsA(expr, Param) && ((Param *) expr)->paramkind == PARAM_EXTERN);
+		return false;
+	return IsA(expr, Const) || (aggref != NULL && IsA(expr, Param) && ((Param *) expr)->paramkind == PARAM_EXTERN);
 }
 
 static bool
