@@ -139,6 +139,9 @@ extern void seg_grouped_take_values(FunctionCallInfo fcinfo, SegGroupedCall *cal
 extern void seg_grouped_take_member(FunctionCallInfo fcinfo, SegGroupedCall *call, int first);
 extern SegMemberRows *seg_grouped_rows(FunctionCallInfo fcinfo, const SegGroupedCall *call, int relation);
 
+/* The state at hand, for it to be changed, detoasted; NULL if there is none. */
+extern void *seg_grouped_state(FunctionCallInfo fcinfo);
+
 /* A column of the row at hand. */
 extern void seg_grouped_column(const SegGroupedCall *call, int column, SegValue *out);
 
@@ -212,9 +215,6 @@ extern SegMemberRows *seg_member_rows_sorted(const SegMemberRows *rows);
 /* Errors where two values do not belong together, or one not to a ruleset. */
 extern void seg_member_rows_check_same(const SegMemberRows *a, const SegMemberRows *b);
 extern void seg_member_rows_check(const SegMemberRows *rows, const SegGrouped *grouped, TimestampTz as_of, int relation);
-
-/* The state at hand, for it to be changed, detoasted; NULL if there is none. */
-extern void *seg_grouped_state(FunctionCallInfo fcinfo);
 
 /* grouped_sets.c */
 

@@ -2,7 +2,7 @@
 -- member, and values that somebody has tampered with. That it comes to the members
 -- of a pass on random rules and data is for grouped.t.
 BEGIN;
-SELECT plan(54);
+SELECT plan(57);
 SET LOCAL client_min_messages = warning;
 SET LOCAL search_path = public, segments;
 SET LOCAL TimeZone = 'UTC';
@@ -190,6 +190,16 @@ SELECT segments.grouped_sql('many', '{old}', form => 'memberships') AS query \gs
 SELECT ok((SELECT bool_or(line ~ 'Partial Aggregate') FROM plan_of(:'query') AS line), 'workers collect members');
 SELECT is(wrong(q.memberships), 0::bigint, 'with the same result') FROM (:query) AS q;
 RESET max_parallel_workers_per_gather;
+
+-- States as they are before they are finished, as a server may send them to another one.
+CREATE AGGREGATE unfinished_facts(segments.ruleset, timestamptz, text, VARIADIC "any") (SFUNC = segments.facts_add, STYPE = segments.member_rows);
+CREATE AGGREGATE unfinished(segments.ruleset, timestamptz, bigint, VARIADIC "any") (SFUNC = segments.collect_add, STYPE = segments.memberships);
+SELECT is((SELECT count(*) FROM (SELECT customer_id AS key, unfinished_facts(:'recent', '2026-01-01', 'orders', placed, note, total) AS rows FROM orders GROUP BY 1) AS u
+	JOIN pieces AS p USING (key) WHERE u.rows::text <> p.rows::text), 0::bigint, 'rows are in order, finished or not');
+SELECT segments.grouped_sql('many', form => 'memberships') AS query \gset
+SELECT replace(:'query', 'segments.collect', 'unfinished') || ' GROUP BY m.id % 3' AS query \gset
+SELECT is(wrong(segments.combine(q.memberships)), 0::bigint, 'members who have not been asked about') FROM (:query) AS q;
+SELECT is(wrong(segments.combine(q.memberships::text::segments.memberships)), 0::bigint, 'are before they are sent') FROM (:query) AS q;
 
 -- Many columns, in records.
 DO $$
