@@ -72,7 +72,7 @@ segments_of(SegBinder *b)
 
 	if (b->segments_read)
 		return b->segments;
-	b->segments = seg_segments_of_population(b->population->id);
+	b->segments = b->description != NULL ? b->description->segments : seg_segments_of_population(b->population->id);
 	b->segments_read = true;
 	b->segments_named = hash_create("segments named", Max(list_length(b->segments), 16), &control,
 									HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
@@ -93,7 +93,7 @@ segments_of(SegBinder *b)
 static bool
 looks_up_segments(const SegBinder *b)
 {
-	return !b->segments_read && b->program->nrules < MANY_RULES;
+	return b->description == NULL && !b->segments_read && b->program->nrules < MANY_RULES;
 }
 
 static SegSegment *
@@ -341,18 +341,16 @@ seg_bind_row(const SegRule *rule, TupleDesc tupdesc, pg_tz *zone)
 {
 	SegBinder  *b = begin(SEG_SCHEMA_ROW, NULL, zone);
 
-	b->tupdesc = tupdesc;
+	b->row.tupdesc = tupdesc;
 	return bind_one(b, rule);
 }
 
-SegProgram *
-seg_bind_population(const SegPopulation *population, int nrules, const SegRule **rules, const int32 *self)
+static SegProgram *
+bind_rules(SegBinder *b, int nrules, const SegRule **rules, const int32 *self)
 {
-	SegBinder  *b = begin(SEG_SCHEMA_POPULATION, population, seg_clock_zone(population->time_zone));
 	HASHCTL		control = {.keysize = offsetof(SegBoundSegment, expr),.entrysize = sizeof(SegBoundSegment),
 	.hcxt = CurrentMemoryContext};
 
-	seg_bind_check_key(b);
 	b->bound_segments = hash_create("segments bound", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	b->given = given_rules(nrules, rules, self);
 	b->program->nrules = nrules;
@@ -371,4 +369,24 @@ seg_bind_population(const SegPopulation *population, int nrules, const SegRule *
 		}
 	}
 	return b->program;
+}
+
+SegProgram *
+seg_bind_population(const SegPopulation *population, int nrules, const SegRule **rules, const int32 *self)
+{
+	SegBinder  *b = begin(SEG_SCHEMA_POPULATION, population, seg_clock_zone(population->time_zone));
+
+	seg_bind_check_key(b);
+	return bind_rules(b, nrules, rules, self);
+}
+
+SegProgram *
+seg_bind_described(const SegPopulation *population, const SegDescription *description,
+				   int nrules, const SegRule **rules, const int32 *self)
+{
+	SegBinder  *b = begin(SEG_SCHEMA_POPULATION, population, seg_clock_zone(population->time_zone));
+
+	b->description = description;
+	b->relations_known = list_copy(description->tables);
+	return bind_rules(b, nrules, rules, self);
 }

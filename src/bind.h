@@ -24,7 +24,7 @@
 
 typedef enum SegSchemaKind
 {
-	SEG_SCHEMA_POPULATION,		/* tables, by the registry */
+	SEG_SCHEMA_POPULATION,		/* tables, by the registry or as somebody describes them */
 	SEG_SCHEMA_DOCUMENT,		/* json: any name may be there */
 	SEG_SCHEMA_ROW				/* a row's own columns */
 } SegSchemaKind;
@@ -42,7 +42,8 @@ typedef struct SegBinder
 {
 	SegSchemaKind schema;
 	const SegPopulation *population;
-	TupleDesc	tupdesc;		/* of SEG_SCHEMA_ROW */
+	const SegDescription *description;	/* of SEG_SCHEMA_POPULATION: what would be read else; or NULL */
+	SegTable	row;			/* of SEG_SCHEMA_ROW */
 	SegProgram *program;
 	HTAB	   *known;			/* expressions by hash */
 	SegClock	clock;			/* its zone reads local literals */
@@ -57,7 +58,7 @@ typedef struct SegBinder
 	int			nscopes;
 	int			visible;
 
-	List	   *relations_known;	/* of SegTableColumns * */
+	List	   *relations_known;	/* of SegTable * */
 	List	   *segments;		/* of the population, of SegSegment *; read when first asked for */
 	HTAB	   *segments_named; /* the same by name */
 	bool		segments_read;

@@ -23,26 +23,21 @@
 #include "bind.h"
 #include "nearest.h"
 
-/* The columns of a table, read once. */
-typedef struct SegTableColumns
-{
-	Oid			relid;
-	TupleDesc	tupdesc;
-} SegTableColumns;
-
-static TupleDesc
+static const SegTable *
 table_columns(SegBinder *b, Oid relid)
 {
 	ListCell   *lc;
 	Relation	relation;
-	SegTableColumns *columns;
+	SegTable   *table;
 
 	foreach(lc, b->relations_known)
 	{
-		columns = lfirst(lc);
-		if (columns->relid == relid)
-			return columns->tupdesc;
+		table = lfirst(lc);
+		if (table->relid == relid)
+			return table;
 	}
+	if (b->description != NULL)
+		elog(ERROR, "table %u is not described", relid);
 	relation = try_relation_open(relid, AccessShareLock);
 	if (relation == NULL)
 		ereport(ERROR,
@@ -50,12 +45,24 @@ table_columns(SegBinder *b, Oid relid)
 				 errmsg("a relation of population \"%s\" does not exist any more", b->population->name),
 				 errdetail("It had the OID %u.", relid),
 				 errhint("Drop the source or lookup that it was, or the population, with cascade => true.")));
-	columns = palloc(sizeof(SegTableColumns));
-	columns->relid = relid;
-	columns->tupdesc = CreateTupleDescCopy(RelationGetDescr(relation));
+	table = palloc0(sizeof(SegTable));
+	table->relid = relid;
+	table->tupdesc = CreateTupleDescCopy(RelationGetDescr(relation));
 	relation_close(relation, NoLock);
-	b->relations_known = lappend(b->relations_known, columns);
-	return columns->tupdesc;
+	b->relations_known = lappend(b->relations_known, table);
+	return table;
+}
+
+/* What the i-th column is, from 0 on. */
+static void
+take_column_type(const SegTable *table, int i, SegTypeInfo *type)
+{
+	Form_pg_attribute attribute = TupleDescAttr(table->tupdesc, i);
+
+	if (table->types != NULL)
+		*type = table->types[i];
+	else
+		seg_type_lookup(type, attribute->atttypid, attribute->attcollation);
 }
 
 static List *
@@ -133,6 +140,8 @@ check_way_to_member(SegBinder *b, int source)
 	const SegSource *sources = b->population->sources;
 	SegColumn	column;
 
+	if (b->description != NULL)
+		return;
 	for (; source >= 0; source = sources[source].parent)
 	{
 		seg_bind_column_type(b, sources[source].relid, sources[source].key, &column);
@@ -293,7 +302,7 @@ typedef struct Place
 {
 	SegLookupOf of;
 	int			index;			/* in sources or lookups */
-	TupleDesc	tupdesc;
+	const SegTable *table;
 } Place;
 
 static Place
@@ -305,10 +314,10 @@ place_of_scope(SegBinder *b, int scope)
 	place.of = relation->source < 0 ? SEG_LOOKUP_OF_POPULATION : SEG_LOOKUP_OF_SOURCE;
 	place.index = relation->source;
 	if (b->schema == SEG_SCHEMA_ROW)
-		place.tupdesc = b->tupdesc;
+		place.table = &b->row;
 	else
-		place.tupdesc = table_columns(b, relation->source < 0 ? b->population->relid :
-									  b->population->sources[relation->source].relid);
+		place.table = table_columns(b, relation->source < 0 ? b->population->relid :
+									b->population->sources[relation->source].relid);
 	return place;
 }
 
@@ -338,7 +347,7 @@ find_lookup(SegBinder *b, const Place *place, const char *name)
 static List *
 names_at(SegBinder *b, const Place *place)
 {
-	List	   *names = column_names(place->tupdesc);
+	List	   *names = column_names(place->table->tupdesc);
 	List	   *known = NIL;
 	ListCell   *lc;
 
@@ -364,16 +373,16 @@ static SegColumn *
 column_at(SegBinder *b, const Place *place, const char *name)
 {
 	SegColumn  *column = palloc0(sizeof(SegColumn));
-	int			i = match(name, column_names(place->tupdesc));
+	int			i = match(name, column_names(place->table->tupdesc));
 
 	if (i >= 0)
 	{
-		Form_pg_attribute attribute = TupleDescAttr(place->tupdesc, i);
+		Form_pg_attribute attribute = TupleDescAttr(place->table->tupdesc, i);
 
 		column->kind = SEG_COLUMN_ATTRIBUTE;
 		column->name = NameStr(attribute->attname);
 		column->attnum = attribute->attnum;
-		seg_type_lookup(&column->base, attribute->atttypid, attribute->attcollation);
+		take_column_type(place->table, i, &column->base);
 		return column;
 	}
 	if (b->population == NULL || place->of != SEG_LOOKUP_OF_POPULATION)
@@ -383,7 +392,10 @@ column_at(SegBinder *b, const Place *place, const char *name)
 		return NULL;
 	column->kind = SEG_COLUMN_EXPRESSION;
 	column->name = b->population->attributes[i].expression;
-	seg_type_lookup(&column->base, b->population->attributes[i].typid, b->population->attributes[i].collation);
+	if (b->description != NULL)
+		column->base = b->description->attributes[i];
+	else
+		seg_type_lookup(&column->base, b->population->attributes[i].typid, b->population->attributes[i].collation);
 	return column;
 }
 
@@ -463,7 +475,7 @@ name_in_tables(SegBinder *b, const SegNode *node, int first, int scope, bool mis
 		lookups = lappend_int(lookups, lookup);
 		place.of = SEG_LOOKUP_OF_LOOKUP;
 		place.index = lookup;
-		place.tupdesc = table_columns(b, b->population->lookups[lookup].relid);
+		place.table = table_columns(b, b->population->lookups[lookup].relid);
 		where = psprintf("lookup \"%s\"", b->population->lookups[lookup].name);
 	}
 	ereport(ERROR,
@@ -584,14 +596,18 @@ seg_bind_moment(SegBinder *b, int scope, const SegNode *node)
 void
 seg_bind_column_type(SegBinder *b, Oid relid, const char *name, SegColumn *column)
 {
-	TupleDesc	tupdesc = table_columns(b, relid);
-	int			i = match(name, column_names(tupdesc));
+	const SegTable *table = table_columns(b, relid);
+	int			i = match(name, column_names(table->tupdesc));
 
+	if (i < 0 && b->description != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" is not described", name)));
 	if (i < 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_COLUMN),
 				 errmsg("table \"%s\" has lost its column \"%s\"", get_rel_name(relid), name)));
-	seg_type_lookup(&column->base, TupleDescAttr(tupdesc, i)->atttypid, TupleDescAttr(tupdesc, i)->attcollation);
+	take_column_type(table, i, &column->base);
 	column->type = column->base;
 }
 

@@ -246,6 +246,10 @@ extern void seg_set_builder_free(SegSetBuilder *b);
 extern SegMemberSet *seg_set_copy(const SegMemberSet *set);
 extern SegMemberSet *seg_set_from_bits(int64 number, const uint64 bits[SEG_CHUNK_WORDS]);
 
+/* member_set_io.c: the binary form, for values that hold sets. */
+extern Datum member_set_send(PG_FUNCTION_ARGS);
+extern Datum member_set_recv(PG_FUNCTION_ARGS);
+
 /* member_set_ops.c: algebra.  Results are palloc'd, and never one of the arguments. */
 
 typedef enum SegSetOp

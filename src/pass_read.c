@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/tupmacs.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -33,14 +32,6 @@
 /* Up to so many members the queries look for them; beyond, they read all. */
 #define MOST_LOOKED_FOR 65536
 
-/* A value that is not passed by value, on its way into a row. */
-typedef struct Part
-{
-	const char *bytes;
-	Size		size;
-	Size		at;				/* where in the row it goes */
-} Part;
-
 /* Receives the rows of one relation. */
 typedef struct Receiver
 {
@@ -48,21 +39,12 @@ typedef struct Receiver
 	SegReading *reading;
 	int			relation;
 	SegLayout  *layout;
-	Part	   *parts;			/* of the row at hand, by column */
+	SegLayoutPart *parts;		/* of the row at hand, by column */
 	Datum	   *values;			/* the same, as they arrive */
 	bool	   *isnull;
 	int			nrecords;		/* columns come in so many records; 0: by themselves */
 	bool		known;			/* are their types? */
 } Receiver;
-
-void
-seg_layout_value(const SegLayout *layout, const SegRow *row, int column, const SegClock *clock, SegValue *out)
-{
-	bool		isnull;
-	Datum		datum = seg_layout_datum(layout, row, column, &isnull);
-
-	seg_value_from_datum(out, &layout->columns[column].type, datum, isnull, clock);
-}
 
 /* Rows as they come. */
 
@@ -102,7 +84,6 @@ learn_columns(Receiver *r, int first, int n, TupleDesc tupdesc, int at)
 		column->len = attribute->attlen;
 		column->byval = attribute->attbyval;
 		column->align = attribute->attalign;
-		column->is_short = column->type.type == SEG_T_TEXT;
 		/* json arrives as jsonb */
 		if (column->type.type == SEG_T_JSON)
 			column->type.typid = JSONBOID;
@@ -185,68 +166,6 @@ is_hidden(const Receiver *r)
 	return seg_value_moment(&value, seg_eval_clock(reading->eval), &moment) && moment >= reading->hide_from;
 }
 
-/* The value as it will stand in the row, from at on. */
-static Part
-measure_value(const SegLayoutColumn *column, Datum value, Size at)
-{
-	Part		part;
-	struct varlena *plain;
-
-	if (column->len > 0)
-	{
-		part.bytes = DatumGetPointer(value);
-		part.size = column->len;
-		part.at = att_align_nominal(at, column->align);
-		return part;
-	}
-	/* there are no columns of pseudo-type cstring */
-	Assert(column->len == -1);
-	plain = column->is_short ? PG_DETOAST_DATUM_PACKED(value) : PG_DETOAST_DATUM(value);
-	part.bytes = (const char *) plain;
-	part.size = VARSIZE_ANY(plain);
-	part.at = VARATT_IS_SHORT(plain) ? at : att_align_nominal(at, column->align);
-	return part;
-}
-
-/* What the row takes; the receiver's parts are set. */
-static Size
-measure_row(Receiver *r)
-{
-	const SegLayout *layout = r->layout;
-	Size		at = layout->bytes;
-
-	for (int i = 0; i < layout->ncolumns; i++)
-	{
-		if (r->isnull[i] || layout->columns[i].byval)
-			continue;
-		r->parts[i] = measure_value(&layout->columns[i], r->values[i], at);
-		at = r->parts[i].at + r->parts[i].size;
-	}
-	return at;
-}
-
-static void
-write_row(const Receiver *r, SegRow *row)
-{
-	const SegLayout *layout = r->layout;
-	Datum	   *values = seg_layout_slots(layout, row);
-
-	memset(seg_layout_nulls(row), 0, layout->values - SEG_ROW_DATA);
-	for (int i = 0; i < layout->ncolumns; i++)
-	{
-		values[i] = 0;
-		if (r->isnull[i])
-			seg_layout_nulls(row)[i / 8] |= 1 << (i % 8);
-		else if (layout->columns[i].byval)
-			values[i] = r->values[i];
-		else
-		{
-			values[i] = r->parts[i].at;
-			memcpy((char *) row + r->parts[i].at, r->parts[i].bytes, r->parts[i].size);
-		}
-	}
-}
-
 static bool
 receiver_slot(TupleTableSlot *slot, DestReceiver *self)
 {
@@ -264,9 +183,9 @@ receiver_slot(TupleTableSlot *slot, DestReceiver *self)
 		MemoryContextReset(r->reading->row_context);
 		return true;
 	}
-	size = measure_row(r);
+	size = seg_layout_measure(r->layout, r->values, r->isnull, r->parts);
 	row = r->reading->add(r->reading, r->relation, DatumGetInt64(slot->tts_values[0]), size - SEG_ROW_DATA);
-	write_row(r, row);
+	seg_layout_write(r->layout, r->values, r->isnull, r->parts, row);
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(r->reading->row_context);
 	return true;
@@ -289,7 +208,7 @@ init_receiver(Receiver *r, SegReading *reading, int relation)
 	r->reading = reading;
 	r->relation = relation;
 	r->layout = &reading->layouts[relation];
-	r->parts = palloc(sizeof(Part) * (r->layout->ncolumns + 1));
+	r->parts = palloc(sizeof(SegLayoutPart) * (r->layout->ncolumns + 1));
 	if (r->layout->ncolumns <= SEG_READ_COLUMNS)
 		return;
 	r->nrecords = (r->layout->ncolumns + SEG_READ_COLUMNS - 1) / SEG_READ_COLUMNS;
@@ -304,29 +223,6 @@ seg_reading_receiver(SegReading *reading, int relation)
 
 	init_receiver(r, reading, relation);
 	return &r->dest;
-}
-
-/* Layouts. */
-
-static void
-init_layout(SegLayout *layout, const SegRelation *relation)
-{
-	ListCell   *lc;
-
-	layout->ncolumns = list_length(relation->columns);
-	layout->columns = palloc0(sizeof(SegLayoutColumn) * (layout->ncolumns + 1));
-	layout->moment = -1;
-	layout->values = SEG_ROW_DATA + MAXALIGN((layout->ncolumns + 7) / 8);
-	layout->bytes = layout->values + sizeof(Datum) * layout->ncolumns;
-	foreach(lc, relation->columns)
-	{
-		const SegColumn *column = lfirst(lc);
-		int			i = foreach_current_index(lc);
-
-		layout->columns[i].type = column->type;
-		if (column->kind == SEG_COLUMN_MOMENT && layout->moment < 0)
-			layout->moment = i;
-	}
 }
 
 /* The reading queries. */
@@ -492,7 +388,7 @@ seg_reading_begin(const SegProgram *program, SegEval *eval)
 	reading->layouts = palloc0(sizeof(SegLayout) * n);
 	reading->row_context = AllocSetContextCreate(CurrentMemoryContext, "segments row", ALLOCSET_DEFAULT_SIZES);
 	for (int i = 0; i < n; i++)
-		init_layout(&reading->layouts[i], list_nth(program->relations, i));
+		seg_layout_init(&reading->layouts[i], list_nth(program->relations, i));
 	return reading;
 }
 

@@ -84,6 +84,30 @@ extern void seg_reading_run(SegReading *reading, int relation, struct _SPI_plan 
 /* What takes the rows of such a query, for whoever has them from elsewhere; palloc'd. */
 extern DestReceiver *seg_reading_receiver(SegReading *reading, int relation);
 
+/* pass_read_row.c */
+
+/* A value that is not passed by value, on its way into a row. */
+typedef struct SegLayoutPart
+{
+	const char *bytes;
+	Size		size;
+	Size		at;				/* where in the row it goes */
+} SegLayoutPart;
+
+/* The columns of a relation; how their types are passed is to be told. */
+extern void seg_layout_init(SegLayout *layout, const SegRelation *relation);
+
+/* As the catalog says of the types that they were bound with. */
+extern void seg_layout_take_types(SegLayout *layout);
+
+/*
+ * The bytes that a row takes, header and all; the parts, one for each column, say what goes where.
+ * Then it can be written.  What was toasted is left in the current memory context.
+ */
+extern Size seg_layout_measure(const SegLayout *layout, const Datum *values, const bool *isnull, SegLayoutPart *parts);
+extern void seg_layout_write(const SegLayout *layout, const Datum *values, const bool *isnull,
+							 const SegLayoutPart *parts, SegRow *row);
+
 /* Where the parts of a row are. */
 
 static inline uint8 *

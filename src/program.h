@@ -176,6 +176,28 @@ typedef struct SegProgram
  */
 extern SegProgram *seg_bind_population(const SegPopulation *population, int nrules, const SegRule **rules,
 									   const int32 *self);
+
+/* The columns of a table, read once. */
+typedef struct SegTable
+{
+	Oid			relid;
+	TupleDesc	tupdesc;
+	const SegTypeInfo *types;	/* by column, where they are told; NULL: as the catalog says */
+} SegTable;
+
+/*
+ * What binding against a population reads, told instead: then nothing is read, and the
+ * population need not exist here.  Its tables are known by any numbers in place of their OIDs.
+ */
+typedef struct SegDescription
+{
+	List	   *tables;			/* of SegTable * */
+	const SegTypeInfo *attributes;	/* types of the population's computed attributes */
+	List	   *segments;		/* of SegSegment *, by name */
+} SegDescription;
+
+extern SegProgram *seg_bind_described(const SegPopulation *population, const SegDescription *description,
+									  int nrules, const SegRule **rules, const int32 *self);
 extern SegProgram *seg_bind_document(const SegRule *rule, pg_tz *zone, const SegPopulation *population);
 extern SegProgram *seg_bind_row(const SegRule *rule, TupleDesc tupdesc, pg_tz *zone);
 
@@ -284,6 +306,28 @@ typedef struct SegShare
  */
 extern char *seg_sql_read(const SegProgram *program, int relation, bool members, SegSpan window,
 						  const List *conditions, const SegShare *share);
+
+/* A relation that has another name where a query is to run. */
+typedef struct SegRenamed
+{
+	Oid			relid;
+	const char *name;			/* as it is to be written */
+} SegRenamed;
+
+/*
+ * What a reading query consists of, for whoever writes another one: of all members, keys as they are.
+ * level: of indentation.
+ */
+typedef struct SegReadParts
+{
+	const char *key;			/* refers to the member */
+	List	   *columns;		/* of char *, in the order of the relation */
+	const char *from;
+	const char *where;			/* conditions, each with " AND " before it */
+} SegReadParts;
+
+extern void seg_sql_read_parts(const SegProgram *program, int relation, SegSpan window, const List *renamed,
+							   int level, SegReadParts *parts);
 
 /*
  * Names as they are to be written in SQL, whatever the search_path: schema.table, and a

@@ -43,14 +43,30 @@ typedef struct ReadQuery
 	StringInfoData columns;
 	StringInfoData from;
 	List	   *lookups;		/* of JoinedLookup * */
+	const List *renamed;		/* of SegRenamed * */
 	char	   *key;			/* refers to the member */
 } ReadQuery;
+
+static const char *
+relation_name(const ReadQuery *q, Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, q->renamed)
+	{
+		const SegRenamed *renamed = lfirst(lc);
+
+		if (renamed->relid == relid)
+			return renamed->name;
+	}
+	return seg_sql_relation(relid);
+}
 
 static void
 join(ReadQuery *q, const char *kind, Oid relid, const char *alias, const char *condition)
 {
 	seg_sql_newline(&q->g, &q->from);
-	appendStringInfo(&q->from, "%s %s AS %s ON %s", kind, seg_sql_relation(relid), alias, condition);
+	appendStringInfo(&q->from, "%s %s AS %s ON %s", kind, relation_name(q, relid), alias, condition);
 }
 
 /* The alias of the row behind the lookups of a column. */
@@ -129,7 +145,7 @@ from_source(ReadQuery *q, int source)
 	char	  **aliases = q->g.aliases[0];
 
 	aliases[source] = seg_sql_alias(&q->g, "s");
-	appendStringInfo(&q->from, "%s AS %s", seg_sql_relation(sources[source].relid), aliases[source]);
+	appendStringInfo(&q->from, "%s AS %s", relation_name(q, sources[source].relid), aliases[source]);
 	while (sources[source].parent >= 0)
 	{
 		int			parent = sources[source].parent;
@@ -223,28 +239,62 @@ append_conditions(ReadQuery *q, const SegRelation *relation, const List *conditi
 	}
 }
 
+/* FROM the relation; its key is known then. */
+static void
+begin(ReadQuery *q, const SegProgram *program, const SegRelation *relation, int level)
+{
+	const SegPopulation *population = program->population;
+
+	q->g.program = program;
+	q->g.level = level;
+	initStringInfo(&q->columns);
+	initStringInfo(&q->from);
+	q->g.aliases = palloc(sizeof(char **));
+	q->g.aliases[0] = palloc0(sizeof(char *) * (population->nsources + 1));
+	if (relation->source >= 0)
+		from_source(q, relation->source);
+	else
+	{
+		appendStringInfo(&q->from, "%s AS %s", relation_name(q, population->relid), SEG_POPULATION_ALIAS);
+		q->key = seg_sql_qualified(SEG_POPULATION_ALIAS, population->key);
+	}
+}
+
+void
+seg_sql_read_parts(const SegProgram *program, int relationno, SegSpan window, const List *renamed,
+				   int level, SegReadParts *parts)
+{
+	const SegRelation *relation = list_nth(program->relations, relationno);
+	ReadQuery	q = {.renamed = renamed};
+	StringInfoData where;
+	ListCell   *lc;
+
+	begin(&q, program, relation, level);
+	parts->key = q.key;
+	parts->columns = NIL;
+	foreach(lc, relation->columns)
+		parts->columns = lappend(parts->columns, column_sql(&q, relation, lfirst(lc)));
+	initStringInfo(&where);
+	if (relation->source >= 0)
+	{
+		appendStringInfo(&where, " AND %s IS NOT NULL", q.key);
+		append_window(&q, relation, window, &where);
+	}
+	parts->from = q.from.data;
+	parts->where = where.data;
+}
+
 char *
 seg_sql_read(const SegProgram *program, int relationno, bool members, SegSpan window,
 			 const List *conditions, const SegShare *share)
 {
 	const SegPopulation *population = program->population;
 	const SegRelation *relation = list_nth(program->relations, relationno);
-	ReadQuery	q = {.g = {.program = program,.level = 1}};
+	ReadQuery	q = {0};
 	StringInfoData where;
 	char	   *member;
 
-	initStringInfo(&q.columns);
-	initStringInfo(&q.from);
-	q.g.aliases = palloc(sizeof(char **));
-	q.g.aliases[0] = palloc0(sizeof(char *) * (population->nsources + 1));
-
-	if (relation->source >= 0)
-		from_source(&q, relation->source);
-	else
-	{
-		appendStringInfo(&q.from, "%s AS %s", seg_sql_relation(population->relid), SEG_POPULATION_ALIAS);
-		q.key = seg_sql_qualified(SEG_POPULATION_ALIAS, population->key);
-	}
+	begin(&q, program, relation, 1);
 	member = population->dictionary ? "d.member" : psprintf("%s::bigint", q.key);
 	if (population->dictionary)
 	{

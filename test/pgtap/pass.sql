@@ -2,7 +2,7 @@
 -- SQL, whatever the memory; each relation is read once; only what differs is
 -- written; bad keys are refused; an interrupted pass leaves everything as it was.
 BEGIN;
-SELECT plan(49);
+SELECT plan(50);
 SET LOCAL client_min_messages = warning;
 SET LOCAL search_path = public, segments;
 SET LOCAL max_parallel_workers_per_gather = 0;
@@ -111,6 +111,10 @@ SET LOCAL parallel_tuple_cost = 0;
 SELECT segments.refresh('customers', '2026-01-01');
 SELECT set_eq('TABLE stored', 'TABLE first_build', 'the same with parallel workers');
 SET LOCAL max_parallel_workers_per_gather = 0;
+SET LOCAL segments.batch_rows = 0;
+SELECT segments.refresh('customers', '2026-01-01');
+SELECT set_eq('TABLE stored', 'TABLE first_build', 'the same one by one');
+RESET segments.batch_rows;
 
 -- Differences.
 DELETE FROM customers WHERE id BETWEEN 0 AND 8191;
