@@ -244,26 +244,6 @@ seg_current_begin(SegCurrent *current, const SegPopulation *population, const Se
 											  moment_for(population->id, current->due))[rule];
 }
 
-/* The row of the first set from a chunk on. */
-static SegMemberSet *
-next_set(int32 segment, int64 from, int64 *chunk)
-{
-	SegMemberSet *set = NULL;
-	ScanKeyData keys[2];
-	SegScan		scan;
-
-	seg_key_int4(&keys[0], SEG_COL_MEMBERSHIP_SEGMENT, segment);
-	seg_key_int8(&keys[1], SEG_COL_MEMBERSHIP_CHUNK, BTGreaterEqualStrategyNumber, from);
-	seg_scan_begin(&scan, SEG_REL_MEMBERSHIP, SEG_REL_MEMBERSHIP_SEGMENT_CHUNK, lengthof(keys), keys);
-	if (seg_scan_next(&scan))
-	{
-		set = seg_state_scanned(&scan);
-		*chunk = seg_scan_int8(&scan, SEG_COL_MEMBERSHIP_CHUNK);
-	}
-	seg_scan_end(&scan);
-	return set;
-}
-
 /* The stored members of a chunk, but for those who are due, and those of them who hold. */
 static SegMemberSet *
 correct(const SegCurrent *c, int64 chunk, SegMemberSet *stored)
@@ -285,39 +265,116 @@ correct(const SegCurrent *c, int64 chunk, SegMemberSet *stored)
 	return any == 0 ? NULL : seg_set_from_bits(chunk, bits);
 }
 
-SegMemberSet *
-seg_current_next(const SegCurrent *c, int64 from)
+/* Going through the chunks of a segment, in order: what is stored, the tail, and who is due. */
+typedef struct Chunks
 {
+	const SegCurrent *current;
+	MemoryContext context;		/* of the scan */
+	SegScan		sets;
+	bool		used;			/* the set at hand, so the next has to be read */
+	int64		set_chunk;		/* where it is; PG_INT64_MAX: there is none */
+	int64		tail_chunk;		/* where the tail speaks of the segment next */
+	int64		from;
+} Chunks;
+
+static int64
+next_of_tail(const SegCurrent *c, int64 from)
+{
+	int64		chunk;
+
+	return seg_tail_next_chunk(c->segment->id, from, &chunk) ? chunk : PG_INT64_MAX;
+}
+
+static void
+chunks_begin(Chunks *chunks, const SegCurrent *c, int64 from)
+{
+	ScanKeyData keys[2];
+
+	*chunks = (Chunks) {.current = c,.context = CurrentMemoryContext,.used = true,.from = from};
+	seg_key_int4(&keys[0], SEG_COL_MEMBERSHIP_SEGMENT, c->segment->id);
+	seg_key_int8(&keys[1], SEG_COL_MEMBERSHIP_CHUNK, BTGreaterEqualStrategyNumber, from);
+	seg_scan_begin(&chunks->sets, SEG_REL_MEMBERSHIP, SEG_REL_MEMBERSHIP_SEGMENT_CHUNK, lengthof(keys), keys);
+	chunks->tail_chunk = next_of_tail(c, from);
+}
+
+static void
+read_set(Chunks *chunks)
+{
+	MemoryContext caller;
+	bool		found;
+
+	if (!chunks->used)
+		return;
+	/* a scan may keep what it allocates on the way */
+	caller = MemoryContextSwitchTo(chunks->context);
+	found = seg_scan_next(&chunks->sets);
+	MemoryContextSwitchTo(caller);
+	chunks->set_chunk = found ? seg_scan_int8(&chunks->sets, SEG_COL_MEMBERSHIP_CHUNK) : PG_INT64_MAX;
+	chunks->used = false;
+}
+
+static int64
+next_of_due(const SegCurrent *c, int64 from)
+{
+	uint32		at;
+
+	if (c->holds == NULL)
+		return PG_INT64_MAX;
+	at = seg_set_seek(c->holds, 0, from);
+	return at < seg_set_nchunks(c->holds) ? seg_set_chunk_number(c->holds, at) : PG_INT64_MAX;
+}
+
+/* The members in the next chunk that has any, palloc'd; NULL: that was the last. */
+static SegMemberSet *
+chunks_next(Chunks *chunks)
+{
+	const SegCurrent *c = chunks->current;
+
 	for (;;)
 	{
-		int64		set_chunk = PG_INT64_MAX;
-		int64		tail_chunk = PG_INT64_MAX;
-		int64		due_chunk = PG_INT64_MAX;
-		int64		chunk;
-		SegMemberSet *set = next_set(c->segment->id, from, &set_chunk);
+		SegMemberSet *members = NULL;
 		SegTailChunk tail;
-		SegMemberSet *members;
+		int64		chunk;
 
 		CHECK_FOR_INTERRUPTS();
-		(void) seg_tail_next_chunk(c->segment->id, from, &tail_chunk);
-		if (c->holds != NULL)
-		{
-			uint32		at = seg_set_seek(c->holds, 0, from);
-
-			if (at < seg_set_nchunks(c->holds))
-				due_chunk = seg_set_chunk_number(c->holds, at);
-		}
-		chunk = Min(set_chunk, Min(tail_chunk, due_chunk));
+		read_set(chunks);
+		chunk = Min(chunks->set_chunk, Min(chunks->tail_chunk, next_of_due(c, chunks->from)));
 		if (chunk == PG_INT64_MAX)
 			return NULL;
-		members = set_chunk == chunk ? set : NULL;
-		if (tail_chunk == chunk && seg_tail_of_segment(c->segment->id, chunk, &tail))
-			members = seg_tail_apply(&tail, chunk, members);
+		chunks->from = chunk + 1;
+		if (chunks->set_chunk == chunk)
+		{
+			members = seg_state_scanned(&chunks->sets);
+			chunks->used = true;
+		}
+		if (chunks->tail_chunk == chunk)
+		{
+			if (seg_tail_of_segment(c->segment->id, chunk, &tail))
+				members = seg_tail_apply(&tail, chunk, members);
+			chunks->tail_chunk = next_of_tail(c, chunk + 1);
+		}
 		members = correct(c, chunk, members);
 		if (members != NULL)
 			return members;
-		from = chunk + 1;
 	}
+}
+
+static void
+chunks_end(Chunks *chunks)
+{
+	seg_scan_end(&chunks->sets);
+}
+
+SegMemberSet *
+seg_current_next(const SegCurrent *c, int64 from)
+{
+	Chunks		chunks;
+	SegMemberSet *members;
+
+	chunks_begin(&chunks, c, from);
+	members = chunks_next(&chunks);
+	chunks_end(&chunks);
+	return members;
 }
 
 /* How many of those who are due are stored as members. */
@@ -352,21 +409,22 @@ seg_current_all(const SegCurrent *c)
 {
 	SegSetBuilder *builder = seg_set_builder_create();
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "chunk of a segment", ALLOCSET_DEFAULT_SIZES);
-	int64		from = SEG_FIRST_CHUNK;
+	Chunks		chunks;
 	SegMemberSet *set;
 
+	chunks_begin(&chunks, c, SEG_FIRST_CHUNK);
 	for (;;)
 	{
 		MemoryContext caller = MemoryContextSwitchTo(context);
 
-		set = seg_current_next(c, from);
+		set = chunks_next(&chunks);
 		MemoryContextSwitchTo(caller);
 		if (set == NULL)
 			break;
 		seg_set_builder_add_set(builder, set);
-		from = seg_set_chunk_number(set, 0) + 1;
 		MemoryContextReset(context);
 	}
+	chunks_end(&chunks);
 	MemoryContextDelete(context);
 	set = seg_set_builder_finish(builder);
 	seg_set_builder_free(builder);

@@ -19,20 +19,28 @@
 /* An array never has more offsets than this. */
 #define MAX_ARRAY		(SEG_CHUNK_BIT_UNITS - 1)
 
+static inline bool
+has_bit(const uint64 *bits, uint32 offset)
+{
+	return (bits[offset / 64] >> (offset % 64)) & 1;
+}
+
 /*
- * The offsets that an array shares with another chunk, into out (as many as array
+ * The offsets that an array shares with another chunk, or does not, into out (as many as array
  * has); returns how many.
  */
 static uint32
 filter_array(const SegChunk *array, const SegChunk *other, bool shared, uint16 *out)
 {
+	uint64		bits[SEG_CHUNK_WORDS];
 	uint32		n = 0;
 	uint32		i;
 
+	seg_chunk_expand(other, bits);
 	for (i = 0; i < array->nunits; i++)
 	{
-		if (seg_chunk_contains(other, array->units[i]) == shared)
-			out[n++] = array->units[i];
+		out[n] = array->units[i];
+		n += has_bit(bits, array->units[i]) == shared;
 	}
 	return n;
 }
@@ -174,25 +182,39 @@ seg_set_combine(SegSetOp op, const SegMemberSet *a, const SegMemberSet *b)
 /* Counting without making a set. */
 
 static uint32
+count_bits(const SegChunk *array, const uint64 *bits)
+{
+	uint32		n = 0;
+
+	for (uint32 i = 0; i < array->nunits; i++)
+		n += has_bit(bits, array->units[i]);
+	return n;
+}
+
+/* Two arrays with fewer offsets together are merged sooner than one is made bits. */
+#define FEW_OFFSETS		64
+
+static uint32
 count_shared(const SegChunk *a, const SegChunk *b)
 {
 	uint64		a_bits[SEG_CHUNK_WORDS];
 	uint64		b_bits[SEG_CHUNK_WORDS];
 	uint16		offsets[2 * MAX_ARRAY];
-	uint32		n = 0;
-	int			w;
+	bool		a_array = (a->kind == SEG_CHUNK_ARRAY);
+	bool		b_array = (b->kind == SEG_CHUNK_ARRAY);
 
-	if (a->kind == SEG_CHUNK_ARRAY && b->kind == SEG_CHUNK_ARRAY)
+	if (a_array && b_array && a->nunits + b->nunits < FEW_OFFSETS)
 		return merge_arrays(SEG_SET_AND, a, b, offsets);
-	if (a->kind == SEG_CHUNK_ARRAY)
-		return filter_array(a, b, true, offsets);
-	if (b->kind == SEG_CHUNK_ARRAY)
-		return filter_array(b, a, true, offsets);
-	seg_chunk_expand(a, a_bits);
-	seg_chunk_expand(b, b_bits);
-	for (w = 0; w < SEG_CHUNK_WORDS; w++)
-		n += pg_popcount64(a_bits[w] & b_bits[w]);
-	return n;
+	if (!a_array)
+		seg_chunk_expand(a, a_bits);
+	if (!b_array || a_array)
+		seg_chunk_expand(b, b_bits);
+	if (a_array)
+		return count_bits(a, b_bits);
+	if (b_array)
+		return count_bits(b, a_bits);
+	combine_bits(SEG_SET_AND, a_bits, b_bits);
+	return (uint32) pg_popcount((const char *) a_bits, sizeof(a_bits));
 }
 
 /* The next pair of chunks with the same number from *i and *j on. */

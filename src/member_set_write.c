@@ -107,20 +107,24 @@ seg_bits_set_range(uint64 *bits, uint32 first, uint32 last)
 uint32
 seg_bits_count(const uint64 *bits, int nwords, uint32 *nruns)
 {
-	uint32		cardinality = 0;
-	uint32		starts = 0;
+	uint64		starts[SEG_CHUNK_WORDS];
 	uint64		carry = 0;
-	int			w;
+	int			n = 0;
 
-	for (w = 0; w < nwords; w++)
+	*nruns = 0;
+	for (int w = 0; w < nwords; w++)
 	{
 		/* a run starts at a bit whose lower neighbour is not set */
-		cardinality += pg_popcount64(bits[w]);
-		starts += pg_popcount64(bits[w] & ~((bits[w] << 1) | carry));
+		starts[n++] = bits[w] & ~((bits[w] << 1) | carry);
 		carry = bits[w] >> 63;
+		/* many words are counted sooner together */
+		if (n == SEG_CHUNK_WORDS || w + 1 == nwords)
+		{
+			*nruns += (uint32) pg_popcount((const char *) starts, n * sizeof(uint64));
+			n = 0;
+		}
 	}
-	*nruns = starts;
-	return cardinality;
+	return (uint32) pg_popcount((const char *) bits, nwords * sizeof(uint64));
 }
 
 static void

@@ -30,7 +30,7 @@ _PG_init(void)
 	DefineCustomIntVariable("segments.cache_memory",
 							"Memory in which a session keeps sets of members.",
 							"What was used longest ago goes first.",
-							&seg_state_cache_memory, 64 * 1024, 1024, MAX_KILOBYTES,
+							&seg_state_cache_memory, 128 * 1024, 1024, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomBoolVariable("segments.direct_reads",
 							 "Rows of a few members are read straight from their table where that can be.",

@@ -66,7 +66,7 @@ typedef struct Added
 	TimestampTz at;
 } Added;
 
-int			seg_state_cache_memory = 64 * 1024;
+int			seg_state_cache_memory = 128 * 1024;
 
 static HTAB *chunks = NULL;
 static MemoryContext cache = NULL;
@@ -235,10 +235,11 @@ position_of(const SegStateChunk *c, int32 segment)
 	return low;
 }
 
+/* What a set in the cache takes; that is more than its own size. */
 static int64
 set_bytes(const SegMemberSet *members)
 {
-	return (members ? VARSIZE(members) : 0) + sizeof(SegStateSet);
+	return (members ? GetMemoryChunkSpace(unconstify(SegMemberSet *, members)) : 0) + sizeof(SegStateSet);
 }
 
 static void
