@@ -54,7 +54,7 @@ SET jit = off;
 CALL take(:'part', '10 segments', 'segments', :round, format('SELECT segments.refresh(%L, %L)', 'ten', :moment));
 CALL take(:'part', '1,000 segments', 'segments', :round, format('SELECT segments.refresh(%L, %L)', 'thousand', :moment));
 SELECT format('1 + (i * 7919::bigint) %% %s', :customers) AS key \gset
-CALL take('Reading', 'segments of one customer among 1,000', 'segments', :round, format('SELECT count(*) FROM generate_series(1, 500) AS i, LATERAL segments.segments_of(%s, %L)', :'key', 'thousand'), 500);
+CALL take('Reading', 'segments of one customer among 1,000', 'segments', :round, format('SELECT count(*) FROM generate_series(1, 2000) AS i, LATERAL segments.segments_of(%s, %L)', :'key', 'thousand'), 2000);
 
 -- One rule.
 SELECT format('CALL bench.take(%L, %L, %L, %s, %L)', 'One rule', rule, 'segments', :round,
