@@ -144,14 +144,14 @@ SELECT results_eq($$SELECT key, profile FROM segments.preview('n = 20001', 'by_u
 SELECT lives_ok($$SELECT segments.refresh('by_uuid')$$, 'refreshed');
 SELECT is(segments.is_member('rare', '00000000-0000-0000-0000-000000000000'::uuid, 'by_uuid'), true, 'and there it is');
 
--- What a session keeps takes no more memory than it may: 60 chunks of 30 sets, a kilobyte each.
-CREATE TABLE sparse AS SELECT c * 8192 + i * 2 AS id FROM generate_series(0, 59) AS c, generate_series(1, 600) AS i;
+-- What a session keeps takes no more memory than it may, of which sets take more than their size: 60 chunks of 60 sets, half a kilobyte each.
+CREATE TABLE sparse AS SELECT c * 8192 + i * 2 AS id FROM generate_series(0, 59) AS c, generate_series(1, 260) AS i;
 ALTER TABLE sparse ADD PRIMARY KEY (id);
 SELECT lives_ok($$SELECT segments.create_population('sparse', 'sparse', maintenance => 'scheduled');
-	SELECT segments.create_segment('s' || i, format('id > -%s', i)::segments.segment_rule, 'sparse', build => false) FROM generate_series(1, 30) AS i;
+	SELECT segments.create_segment('s' || i, format('id > -%s', i)::segments.segment_rule, 'sparse', build => false) FROM generate_series(1, 60) AS i;
 	SELECT segments.refresh('sparse')$$, 'many sets');
 SET segments.cache_memory = '1MB';
-SELECT ok((SELECT count(*) = 60 * 30 FROM generate_series(0, 59) AS c, LATERAL segments.segments_of(c * 8192 + 2, 'sparse')) AND
+SELECT ok((SELECT count(*) = 60 * 60 FROM generate_series(0, 59) AS c, LATERAL segments.segments_of(c * 8192 + 2, 'sparse')) AND
 	(SELECT sum(total_bytes) < 1.5 * 1024 * 1024 FROM pg_catalog.pg_backend_memory_contexts WHERE name LIKE 'segments chunk%'), 'of which few are kept');
 RESET segments.cache_memory;
 
