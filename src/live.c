@@ -43,7 +43,6 @@ struct SegLive
 	bool		runs_foreign;	/* functions that are not PostgreSQL's own, when values are compared */
 	int			nrelations;
 	LiveRows   *relations;
-	int			nitems;
 	int		   *item_relations; /* whose rows they count, by item */
 	TimestampTz *starts;		/* which rows are in no window any more (seg_read_starts) */
 	TimestampTz starts_from;	/* from when on; DT_NOEND: not known */
@@ -211,20 +210,21 @@ start_of(const SegLive *live, int relation, const Bitmapset *items)
 static void
 find_items(SegLive *live)
 {
+	int			n = 0;
 	ListCell   *lc;
 
 	foreach(lc, live->program->folds)
-		live->nitems += list_length(((const SegFold *) lfirst(lc))->items);
-	live->starts = palloc(sizeof(TimestampTz) * Max(live->nitems, 1));
+		n += list_length(((const SegFold *) lfirst(lc))->items);
+	live->starts = palloc(sizeof(TimestampTz) * Max(n, 1));
 	live->starts_from = DT_NOEND;
-	live->item_relations = palloc(sizeof(int) * Max(live->nitems, 1));
-	live->nitems = 0;
+	live->item_relations = palloc(sizeof(int) * Max(n, 1));
+	n = 0;
 	foreach(lc, live->program->folds)
 	{
 		const SegFold *fold = lfirst(lc);
 
 		for (int i = 0; i < list_length(fold->items); i++)
-			live->item_relations[live->nitems++] = fold->relation;
+			live->item_relations[n++] = fold->relation;
 	}
 }
 

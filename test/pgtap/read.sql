@@ -3,7 +3,7 @@
 \set QUIET on
 SET client_min_messages = warning;
 BEGIN;
-SELECT plan(170);
+SELECT plan(171);
 CREATE SCHEMA seg_read;
 SET search_path = seg_read, public, segments;
 
@@ -150,6 +150,7 @@ ALTER TABLE sparse ADD PRIMARY KEY (id);
 SELECT lives_ok($$SELECT segments.create_population('sparse', 'sparse', maintenance => 'scheduled');
 	SELECT segments.create_segment('s' || i, format('id > -%s', i)::segments.segment_rule, 'sparse', build => false) FROM generate_series(1, 60) AS i;
 	SELECT segments.refresh('sparse')$$, 'many sets');
+SELECT is(current_setting('segments.cache_memory'), '128MB', 'as much as the documentation says');
 SET segments.cache_memory = '1MB';
 SELECT ok((SELECT count(*) = 60 * 60 FROM generate_series(0, 59) AS c, LATERAL segments.segments_of(c * 8192 + 2, 'sparse')) AND
 	(SELECT sum(total_bytes) < 1.5 * 1024 * 1024 FROM pg_catalog.pg_backend_memory_contexts WHERE name LIKE 'segments chunk%'), 'of which few are kept');
