@@ -148,8 +148,11 @@ look(SegSeen *seen, Snapshot snapshot)
 	seen->nrunning = snapshot->suboverflowed || n > SEG_SEEN_MOST ? PG_UINT32_MAX : n;
 	if (seen->nrunning == PG_UINT32_MAX)
 		return;
-	memcpy(seen->running, snapshot->xip, sizeof(TransactionId) * snapshot->xcnt);
-	memcpy(seen->running + snapshot->xcnt, snapshot->subxip, sizeof(TransactionId) * snapshot->subxcnt);
+	/* a snapshot without any has no arrays */
+	if (snapshot->xcnt > 0)
+		memcpy(seen->running, snapshot->xip, sizeof(TransactionId) * snapshot->xcnt);
+	if (snapshot->subxcnt > 0)
+		memcpy(seen->running + snapshot->xcnt, snapshot->subxip, sizeof(TransactionId) * snapshot->subxcnt);
 }
 
 bool
