@@ -27,6 +27,7 @@
 #include "fmgr.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -199,6 +200,8 @@ follow(Oid parent, Oid child)
 	if (roots == NIL)
 		return;
 	seg_triggers_sync_tree(child);
+	/* for those who keep in memory what a table is a part of: track_use.c */
+	CacheInvalidateRelcacheByRelid(seg_catalog_relation(SEG_REL_SEGMENT));
 	doubt(roots, child);
 }
 
