@@ -53,6 +53,7 @@ typedef struct SegReadColumn
 typedef struct SegUseColumn
 {
 	AttrNumber	attnum;
+	bool		is_virtual;		/* no row has it: it may differ where any other column does */
 	Bitmapset  *rules;
 } SegUseColumn;
 

@@ -125,7 +125,8 @@ readers(const Touched *t, TupleTableSlot *old_row, TupleTableSlot *new_row, Bitm
 	{
 		const SegUseColumn *column = &t->use->columns[i];
 
-		if (!differs(t->tupdesc, column->attnum, old_row, new_row))
+		if (column->is_virtual ? !differs_at_all(t->tupdesc, old_row, new_row) :
+			!differs(t->tupdesc, column->attnum, old_row, new_row))
 			continue;
 		rules = bms_add_members(rules, column->rules);
 		*changed = bms_add_member(*changed, SEG_TOUCHED_COLUMN(i));
@@ -310,9 +311,9 @@ track_use(SegUse *use, TriggerData *trigger)
 	get_typlenbyval(TupleDescAttr(touched.tupdesc, use->key - 1)->atttypid, &touched.len, &touched.byval);
 	/*
 	 * What leads to others can turn their rules, too.  Where there are rules in groups, it is sooner told
-	 * by the group.  A rule that is coming has a program of its own.
+	 * by the group.  A rule that is coming has a program of its own.  Virtual columns stand in no row.
 	 */
-	if (!use->leads && ruleset->anchors == NULL && ruleset->coming == NULL)
+	if (!use->leads && ruleset->anchors == NULL && ruleset->coming == NULL && !use->any_virtual)
 	{
 		touched.touch = seg_touch_of(ruleset, use->object);
 		if (touched.touch != NULL)

@@ -27,6 +27,7 @@
 #include "utils/syscache.h"
 
 #include "catalog.h"
+#include "compat.h"
 #include "dictionary.h"
 #include "program.h"
 #include "track_use.h"
@@ -315,14 +316,18 @@ seg_use_prepare_for(SegUse *use, Relation rel, SegRuleset *ruleset)
 	use->key_type = getBaseType(get_atttype(RelationGetRelid(rel), use->key));
 	use->ncolumns = list_length(reads->columns);
 	use->columns = palloc(sizeof(SegUseColumn) * Max(use->ncolumns, 1));
+	use->any_virtual = false;
 	foreach(lc, reads->columns)
 	{
 		const SegReadColumn *column = lfirst(lc);
+		AttrNumber	attnum = get_attnum(RelationGetRelid(rel), column->name);
+		bool		is_virtual = attnum > 0 && seg_is_virtual(TupleDescAttr(RelationGetDescr(rel), attnum - 1));
 
 		use->columns[foreach_current_index(lc)] = (SegUseColumn)
 		{
-			get_attnum(RelationGetRelid(rel), column->name), column->rules
+			attnum, is_virtual, column->rules
 		};
+		use->any_virtual |= is_virtual;
 	}
 	find_led(use, ruleset->population, RelationGetRelid(rel));
 	use->ruleset = ruleset;

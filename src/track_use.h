@@ -26,6 +26,7 @@ typedef struct SegUse
 	Oid			key_type;		/* its type, domains looked through */
 	int			ncolumns;
 	SegUseColumn *columns;
+	bool		any_virtual;	/* among them */
 	char	   *members_query;	/* from an array of keys to those of members; NULL: they are the members' keys */
 	bool		leads;			/* rows of other tables are led to their members by its rows, */
 	bool		guarded;		/* and refer only to those that are there: foreign keys see to it */
