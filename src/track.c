@@ -55,6 +55,7 @@ typedef struct Touched
 	Size		nkeys;
 	Size		room;
 	bool		way;			/* rows came, went, or lead elsewhere now */
+	bool		missed;			/* somebody does not find them from the other end (seg_use_members) */
 	int16		len;			/* of the key's type */
 	bool		byval;
 } Touched;
@@ -292,6 +293,11 @@ note_recheck(const Touched *t, TriggerEvent event)
 {
 	bool		is_lookup = t->use->leads && t->use->referred == InvalidAttrNumber;
 
+	if (t->missed)
+	{
+		seg_recheck_note(t->use, t->keys, t->nkeys);
+		return;
+	}
 	if (!t->use->leads || (!is_lookup && !t->way))
 		return;
 	if (TRIGGER_FIRED_BY_TRUNCATE(event))
@@ -336,7 +342,7 @@ track_use(SegUse *use, TriggerData *trigger)
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
 	members = TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ? seg_current_everybody(ruleset) :
-		seg_use_members(use, touched.keys, touched.nkeys);
+		seg_use_members(use, touched.keys, touched.nkeys, &touched.missed);
 	PopActiveSnapshot();
 	settle(ruleset, members, touched.rules);
 	note_recheck(&touched, trigger->tg_event);
@@ -387,12 +393,14 @@ doubt_whole(SegUse *use, Relation root, Oid partition)
 	if (OidIsValid(partition))
 	{
 		add_all_rows(&touched, partition);
-		members = seg_use_members(use, touched.keys, touched.nkeys);
+		members = seg_use_members(use, touched.keys, touched.nkeys, &touched.missed);
 	}
 	else
 		members = seg_current_everybody(ruleset);
 	PopActiveSnapshot();
 	seg_settle_doubt(ruleset->population->id, members);
+	if (touched.missed)
+		seg_recheck_note(use, touched.keys, touched.nkeys);
 }
 
 void

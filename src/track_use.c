@@ -29,6 +29,7 @@
 #include "catalog.h"
 #include "compat.h"
 #include "dictionary.h"
+#include "lock.h"
 #include "program.h"
 #include "track_use.h"
 
@@ -360,8 +361,18 @@ text_of(Datum key, Oid type)
 	return OidOutputFunctionCall(output, key);
 }
 
+/* Of a key that nobody seems to have: somebody may be giving it a number. */
+static bool
+find_again(const SegPopulation *population, const char *key, int64 *member, bool *missed)
+{
+	if (missed == NULL)
+		return false;
+	*missed |= !seg_lock_key(population->id, key, false);
+	return seg_dictionary_find(population, key, member);
+}
+
 static void
-add_member(const SegUse *use, SegSetBuilder *builder, Datum key, Oid type)
+add_member(const SegUse *use, SegSetBuilder *builder, Datum key, Oid type, bool *missed)
 {
 	const SegPopulation *population = use->ruleset->population;
 	int64		member;
@@ -373,7 +384,7 @@ add_member(const SegUse *use, SegSetBuilder *builder, Datum key, Oid type)
 		return;
 	}
 	text = text_of(key, type);
-	if (seg_dictionary_find(population, text, &member))
+	if (seg_dictionary_find(population, text, &member) || find_again(population, text, &member, missed))
 		seg_set_builder_add(builder, member);
 	pfree(text);
 }
@@ -384,10 +395,11 @@ compare_texts(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/* Keys of the population's own rows, which may be new; each once, since the snapshot sees no number given here. */
+/* Keys of the population's own rows, which may be new. */
 static void
-add_new_members(const SegUse *use, SegSetBuilder *builder, Datum *keys, Size nkeys)
+add_new_members(const SegUse *use, SegSetBuilder *builder, Datum *keys, Size nkeys, bool *missed)
 {
+	const SegPopulation *population = use->ruleset->population;
 	char	  **texts = palloc_extended(sizeof(char *) * Max(nkeys, 1), MCXT_ALLOC_HUGE);
 
 	for (Size i = 0; i < nkeys; i++)
@@ -395,14 +407,20 @@ add_new_members(const SegUse *use, SegSetBuilder *builder, Datum *keys, Size nke
 	qsort(texts, nkeys, sizeof(char *), compare_texts);
 	for (Size i = 0; i < nkeys; i++)
 	{
+		int64		member;
+
 		CHECK_FOR_INTERRUPTS();
-		if (i == 0 || strcmp(texts[i], texts[i - 1]) != 0)
-			seg_set_builder_add(builder, seg_dictionary_give(use->ruleset->population, texts[i]));
+		if (!seg_dictionary_find(population, texts[i], &member))
+		{
+			*missed |= !seg_lock_key(population->id, texts[i], true);
+			member = seg_dictionary_give(population, texts[i]);
+		}
+		seg_set_builder_add(builder, member);
 	}
 }
 
 static void
-run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nkeys)
+run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nkeys, bool *missed)
 {
 	const SegPopulation *population = use->ruleset->population;
 	Oid			argtypes[] = {get_array_type(use->key_type)};
@@ -436,7 +454,7 @@ run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nk
 			Datum		key = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
 
 			if (!isnull)
-				add_member(use, builder, key, type);
+				add_member(use, builder, key, type, missed);
 		}
 		SPI_freetuptable(SPI_tuptable);
 	}
@@ -446,22 +464,22 @@ run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nk
 }
 
 SegMemberSet *
-seg_use_members(const SegUse *use, Datum *keys, Size nkeys)
+seg_use_members(const SegUse *use, Datum *keys, Size nkeys, bool *missed)
 {
 	SegSetBuilder *builder = seg_set_builder_create();
 	SegMemberSet *members;
 
-	if (use->object == 0 && use->ruleset->population->dictionary)
-		add_new_members(use, builder, keys, nkeys);
+	if (use->object == 0 && use->ruleset->population->dictionary && missed != NULL)
+		add_new_members(use, builder, keys, nkeys, missed);
 	else if (use->members_query == NULL)
 		for (Size i = 0; i < nkeys; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			add_member(use, builder, keys[i], use->key_type);
+			add_member(use, builder, keys[i], use->key_type, missed);
 		}
 	else
 		for (Size i = 0; i < nkeys; i += KEYS_AT_ONCE)
-			run_members_query(use, builder, keys + i, (int) Min(nkeys - i, KEYS_AT_ONCE));
+			run_members_query(use, builder, keys + i, (int) Min(nkeys - i, KEYS_AT_ONCE), missed);
 	members = seg_set_builder_finish(builder);
 	seg_set_builder_free(builder);
 	return members;
