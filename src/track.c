@@ -7,7 +7,7 @@
  * buckets are tried for (lock.h): who is got is evaluated here and now, on the basis of
  * all that is committed, whatever the transaction's own snapshot; who is not, because
  * somebody else is at it, is in doubt, and so is everybody where statements are to be queued.
- * Nobody waits.  A reader evaluates the doubted himself, so that it makes no difference to him.
+ * Nobody waits, not for a table either.  A reader evaluates the doubted himself, so that it makes no difference to him.
  *
  * A serializable transaction only notes whom it touched.  Its reads would be taken for the user's,
  * and two transactions that have nothing to do with each other could fail.
@@ -261,8 +261,15 @@ read_updates(Touched *t, TriggerData *trigger)
 
 /* Members. */
 
+/* Are members evaluated now? */
+static bool
+is_immediate(const SegRuleset *ruleset)
+{
+	return ruleset->population->maintenance != SEG_QUEUED && !ruleset->building && !IsolationIsSerializable();
+}
+
 static void
-settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules)
+settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, bool may_read)
 {
 	int32		population = ruleset->population->id;
 	SegMemberSet *got;
@@ -270,7 +277,7 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules)
 
 	if (seg_set_cardinality(members) == 0)
 		return;
-	if (ruleset->population->maintenance == SEG_QUEUED || ruleset->building || IsolationIsSerializable())
+	if (!may_read || !is_immediate(ruleset))
 	{
 		seg_settle_doubt(population, members);
 		return;
@@ -306,13 +313,52 @@ note_recheck(const Touched *t, TriggerEvent event)
 		seg_recheck_note(t->use, t->keys, t->nkeys);
 }
 
+/*
+ * Members whom this could not find without reading the user's tables, which somebody has locked, or where it would count
+ * as reading by a serializable transaction.  What a foreign key guards leads to nobody when it comes or goes.
+ */
+static void
+note_unread(const Touched *t, TriggerEvent event)
+{
+	bool		is_lookup = t->use->leads && t->use->referred == InvalidAttrNumber;
+
+	if (!is_lookup || TRIGGER_FIRED_BY_UPDATE(event) || !t->use->guarded)
+		seg_recheck_note(t->use, t->keys, t->nkeys);
+}
+
+/* The members, and what is noted of those who cannot be found. */
+static void
+track_members(SegUse *use, SegRuleset *ruleset, Touched *touched, TriggerEvent event)
+{
+	bool		truncated = TRIGGER_FIRED_BY_TRUNCATE(event);
+	bool		asks = use->members_query != NULL && !truncated;
+	bool		may_read = !IsolationIsSerializable();
+	List	   *locked = NIL;
+	SegMemberSet *members;
+
+	CommandCounterIncrement();
+	if (may_read && (asks || is_immediate(ruleset)))
+		may_read = seg_ruleset_lock(ruleset, &locked);
+	if (asks && !may_read)
+	{
+		note_unread(touched, event);
+		return;
+	}
+	PushActiveSnapshot(GetLatestSnapshot());
+	members = truncated ? seg_current_everybody(ruleset) : seg_use_members(use, touched->keys, touched->nkeys, &touched->missed);
+	PopActiveSnapshot();
+	settle(ruleset, members, touched->rules, may_read);
+	note_recheck(touched, event);
+	if (may_read)
+		seg_ruleset_unlock(locked);
+}
+
 static void
 track_use(SegUse *use, TriggerData *trigger)
 {
 	Relation	rel = trigger->tg_relation;
 	SegRuleset *ruleset = seg_use_prepare(use, rel);
 	Touched		touched = {.use = use,.reads = &ruleset->reads[use->object],.tupdesc = RelationGetDescr(rel)};
-	SegMemberSet *members;
 
 	get_typlenbyval(TupleDescAttr(touched.tupdesc, use->key - 1)->atttypid, &touched.len, &touched.byval);
 	/*
@@ -336,16 +382,8 @@ track_use(SegUse *use, TriggerData *trigger)
 		touched.rules = touched.reads->rules;
 		touched.way = true;
 	}
-	if (touched.rules == NULL)
-		return;
-
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetLatestSnapshot());
-	members = TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ? seg_current_everybody(ruleset) :
-		seg_use_members(use, touched.keys, touched.nkeys, &touched.missed);
-	PopActiveSnapshot();
-	settle(ruleset, members, touched.rules);
-	note_recheck(&touched, trigger->tg_event);
+	if (touched.rules != NULL)
+		track_members(use, ruleset, &touched, trigger->tg_event);
 }
 
 /* Tables as a whole. */

@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -239,12 +238,15 @@ way_to_members(const SegUse *use, const SegPopulation *p, char **query)
 static bool
 has_foreign_key(Oid relid, const char *column, Oid to, const char *to_column)
 {
-	Relation	rel = relation_open(relid, AccessShareLock);
+	/* not locked: who has done that is not waited for, and what he changes is told by a message */
+	Relation	rel = RelationIdGetRelation(relid);
 	AttrNumber	from = get_attnum(relid, column);
 	AttrNumber	referred = get_attnum(to, to_column);
 	bool		found = false;
 	ListCell   *lc;
 
+	if (!RelationIsValid(rel))
+		return false;
 	foreach(lc, RelationGetFKeyList(rel))
 	{
 		const ForeignKeyCacheInfo *key = lfirst(lc);
@@ -258,7 +260,7 @@ has_foreign_key(Oid relid, const char *column, Oid to, const char *to_column)
 		found |= !((Form_pg_constraint) GETSTRUCT(tuple))->condeferrable;
 		ReleaseSysCache(tuple);
 	}
-	relation_close(rel, AccessShareLock);
+	RelationClose(rel);
 	return found;
 }
 
