@@ -87,7 +87,7 @@ CREATE TABLE segments.recheck (
 );
 CREATE INDEX recheck_population ON segments.recheck (population);
 COMMENT ON TABLE segments.recheck IS 'rows that lead to members changed; who was led to by rows that were not committed then has to be looked for again';
-COMMENT ON COLUMN segments.recheck.source IS 'whose rows they are; or a lookup''s';
+COMMENT ON COLUMN segments.recheck.source IS 'whose rows they are; or a lookup''s; neither: the population''s own';
 COMMENT ON COLUMN segments.recheck.keys IS 'what leads from them to members, as in a use of the table; null: everybody';
 COMMENT ON COLUMN segments.recheck.horizon IS 'once all transactions before it have ended, whoever is led to is committed; null: not known yet';
 

@@ -6,7 +6,7 @@ CREATE FUNCTION segments.create_population(
 	RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'create_population';
 COMMENT ON FUNCTION segments.create_population(text, regclass, name, text, text) IS
-	'register a table whose rows are to be segmented; key: column that tells them apart, the primary key unless given; maintenance: immediate where the table can have triggers, else scheduled, unless given';
+	'register a table whose rows are to be segmented; key: column that tells them apart, the primary key unless given; maintenance: immediate where triggers on the table see all that happens to it, else scheduled, unless given';
 
 CREATE FUNCTION segments.alter_population(
 	name text, new_name text DEFAULT NULL, time_zone text DEFAULT NULL, owner regrole DEFAULT NULL,

@@ -172,15 +172,25 @@ seg_seen_same(SegSeen *seen)
 	return same;
 }
 
-void
-seg_scan_begin(SegScan *scan, SegCatalog table, SegCatalog index, int nkeys, ScanKey keys)
+static void
+scan_begin(SegScan *scan, SegCatalog table, SegCatalog index, Snapshot snapshot, int nkeys, ScanKey keys)
 {
-	Snapshot	snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot();
-
 	scan->rel = table_open(seg_catalog_relation(table), AccessShareLock);
 	scan->index = index_open(seg_catalog_relation(index), AccessShareLock);
 	scan->scan = systable_beginscan_ordered(scan->rel, scan->index, snapshot, nkeys, keys);
 	scan->tuple = NULL;
+}
+
+void
+seg_scan_begin(SegScan *scan, SegCatalog table, SegCatalog index, int nkeys, ScanKey keys)
+{
+	scan_begin(scan, table, index, ActiveSnapshotSet() ? GetActiveSnapshot() : GetTransactionSnapshot(), nkeys, keys);
+}
+
+void
+seg_scan_begin_self(SegScan *scan, SegCatalog table, SegCatalog index, int nkeys, ScanKey keys)
+{
+	scan_begin(scan, table, index, SnapshotSelf, nkeys, keys);
 }
 
 bool

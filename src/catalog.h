@@ -142,6 +142,12 @@ extern void seg_key_text(ScanKey key, AttrNumber column, const char *value);
 
 /* Rows in the order of the index.  An unfinished scan is ended by its owner or by an abort. */
 extern void seg_scan_begin(SegScan *scan, SegCatalog table, SegCatalog index, int nkeys, ScanKey keys);
+
+/*
+ * The same of a table whose rows are never changed: all that are committed and all of one's own, whatever the
+ * active snapshot.  It does not count as reading where transactions are serializable.
+ */
+extern void seg_scan_begin_self(SegScan *scan, SegCatalog table, SegCatalog index, int nkeys, ScanKey keys);
 extern bool seg_scan_next(SegScan *scan);
 extern void seg_scan_end(SegScan *scan);
 

@@ -78,6 +78,13 @@ BufFileReadMaybeEOF(BufFile *file, void *ptr, size_t size, bool eofOK)
 #define seg_rewrites_column(subtype)	((subtype) == AT_AlterColumnType)
 #endif
 
+/* Is a column computed when it is read?  No row has it then. */
+#if PG_VERSION_NUM < 180000
+#define seg_is_virtual(attribute)	((void) (attribute), false)
+#else
+#define seg_is_virtual(attribute)	((attribute)->attgenerated == ATTRIBUTE_GENERATED_VIRTUAL)
+#endif
+
 #if PG_VERSION_NUM < 180000
 #define seg_index_beginscan(table, index, snapshot, nkeys)	index_beginscan(table, index, snapshot, nkeys, 0)
 #else

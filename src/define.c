@@ -26,6 +26,7 @@
 #include "utils/timestamp.h"
 
 #include "catalog.h"
+#include "compat.h"
 #include "define.h"
 #include "nearest.h"
 
@@ -368,6 +369,22 @@ seg_column_type(Oid relid, const char *column)
 				 hint ? errhint("%s", hint) : 0));
 	}
 	return getBaseType(get_atttype(relid, attnum));
+}
+
+void
+seg_check_stored(Oid relid, const char *column)
+{
+	HeapTuple	tuple = SearchSysCacheAttName(relid, column);
+	bool		is_virtual = HeapTupleIsValid(tuple) && seg_is_virtual((Form_pg_attribute) GETSTRUCT(tuple));
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	if (is_virtual)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("column \"%s\" of \"%s\" cannot be a key", column, get_rel_name(relid)),
+				 errdetail("It is generated when it is read, and stands in no row."),
+				 errhint("Have it STORED.")));
 }
 
 /* What an index says of uniqueness, if it is of one plain column; else 0. */

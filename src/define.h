@@ -94,6 +94,9 @@ extern List *seg_column_names(Oid relid);
 /* The column's type, domains looked through; an error if there is none of that name. */
 extern Oid	seg_column_type(Oid relid, const char *column);
 
+/* An error if rows do not have it: triggers look for keys there. */
+extern void seg_check_stored(Oid relid, const char *column);
+
 /* The single column of the primary key; NULL if there is none. */
 extern char *seg_primary_key(Oid relid);
 

@@ -121,6 +121,7 @@ check_key(SegPopulation *population)
 	population->key_type = seg_column_type(population->relid, population->key);
 	seg_check_select(population->relid, population->key, population->owner);
 	check_key_type(population);
+	seg_check_stored(population->relid, population->key);
 	if (!seg_column_unique(population->relid, population->key))
 		seg_check_unique_data(population, population->relid, population->key);
 	check_key_data(population);

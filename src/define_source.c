@@ -171,6 +171,7 @@ resolve_parent(const SegPopulation *population, SegSource *source, const char *p
 		seg_check_select(parent_relid, source->parent_key, population->owner);
 	}
 	check_reference(source->relid, source->key, parent_relid, source->parent_key, parent_type);
+	seg_check_stored(source->relid, source->key);
 }
 
 SegRule *
@@ -333,6 +334,7 @@ add_lookup(PG_FUNCTION_ARGS)
 												"Say which column is looked up, as in \"references\" => 'id'.");
 	check_reference(of_relid, lookup.key, lookup.relid, lookup.references,
 					seg_column_type(lookup.relid, lookup.references));
+	seg_check_stored(lookup.relid, lookup.references);
 	seg_check_select(of_relid, lookup.key, population->owner);
 	seg_check_select(lookup.relid, lookup.references, population->owner);
 	check_unique(population, &lookup);

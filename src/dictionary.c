@@ -132,7 +132,7 @@ seg_dictionary_find(const SegPopulation *population, const char *key, int64 *mem
 
 	seg_key_int4(&keys[0], SEG_COL_DICTIONARY_POPULATION, population->id);
 	seg_key_text(&keys[1], SEG_COL_DICTIONARY_KEY, key);
-	seg_scan_begin(&scan, SEG_REL_DICTIONARY, SEG_REL_DICTIONARY_POPULATION_KEY_KEY, lengthof(keys), keys);
+	seg_scan_begin_self(&scan, SEG_REL_DICTIONARY, SEG_REL_DICTIONARY_POPULATION_KEY_KEY, lengthof(keys), keys);
 	found = seg_scan_next(&scan);
 	if (found)
 		*member = seg_scan_int8(&scan, SEG_COL_DICTIONARY_MEMBER);
@@ -147,11 +147,8 @@ seg_dictionary_give(const SegPopulation *population, const char *key)
 	Datum		values[SEG_COL_DICTIONARY_KEY];
 	bool		nulls[SEG_COL_DICTIONARY_KEY] = {false};
 	SegWriter	writer;
-	int64		member;
+	int64		member = seg_next_number(SEG_REL_DICTIONARY_MEMBER_SEQ);
 
-	if (seg_dictionary_find(population, key, &member))
-		return member;
-	member = seg_next_number(SEG_REL_DICTIONARY_MEMBER_SEQ);
 	values[SEG_COL_DICTIONARY_POPULATION - 1] = Int32GetDatum(population->id);
 	values[SEG_COL_DICTIONARY_MEMBER - 1] = Int64GetDatum(member);
 	values[SEG_COL_DICTIONARY_KEY - 1] = CStringGetTextDatum(key);

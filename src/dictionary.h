@@ -17,7 +17,7 @@
  */
 extern uint64 seg_dictionary_complete(const SegPopulation *population);
 
-/* The number of a key, if it has one; and one that it gets now, if it has none. */
+/* The number of a key, if it has one, whatever the active snapshot; and one for a key that has none. */
 extern bool seg_dictionary_find(const SegPopulation *population, const char *key, int64 *member);
 extern int64 seg_dictionary_give(const SegPopulation *population, const char *key);
 

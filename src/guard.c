@@ -23,10 +23,12 @@
 
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_inherits.h"
 #include "commands/event_trigger.h"
 #include "fmgr.h"
 #include "nodes/parsenodes.h"
 #include "utils/builtins.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
@@ -199,6 +201,8 @@ follow(Oid parent, Oid child)
 	if (roots == NIL)
 		return;
 	seg_triggers_sync_tree(child);
+	/* for those who keep in memory what a table is a part of: track_use.c */
+	CacheInvalidateRelcacheByRelid(seg_catalog_relation(SEG_REL_SEGMENT));
 	doubt(roots, child);
 }
 
@@ -208,8 +212,12 @@ follow_named(const RangeVar *parent, const RangeVar *child)
 	Oid			parent_relid = RangeVarGetRelid(parent, NoLock, true);
 	Oid			child_relid = RangeVarGetRelid(child, NoLock, true);
 
-	if (OidIsValid(parent_relid) && OidIsValid(child_relid))
-		follow(parent_relid, child_relid);
+	if (!OidIsValid(parent_relid) || !OidIsValid(child_relid))
+		return;
+	/* registered by itself, and still a part of another one? */
+	if (has_superclass(child_relid) && list_member_oid(seg_triggers_roots(list_make1_oid(child_relid)), child_relid))
+		seg_triggers_check_root(child_relid);
+	follow(parent_relid, child_relid);
 }
 
 static void

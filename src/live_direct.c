@@ -137,7 +137,7 @@ find_columns(SegLiveDirect *d, Relation rel, const SegRelation *relation)
 		const char *name = own_column(relation, lfirst(lc));
 		AttrNumber	attnum = name == NULL ? InvalidAttrNumber : get_attnum(d->relid, name);
 
-		if (attnum <= 0)
+		if (attnum <= 0 || seg_is_virtual(TupleDescAttr(RelationGetDescr(rel), attnum - 1)))
 			return false;
 		d->columns[i] = attnum;
 		d->types[i] = TupleDescAttr(RelationGetDescr(rel), attnum - 1)->atttypid;

@@ -16,14 +16,21 @@
 #define BUCKET_CLASS	101
 #define FEED_CLASS		102
 #define BUILDER_CLASS	103
+#define KEY_CLASS		104
 
 static bool
-lock(int32 population, uint32 number, uint16 class, bool session, bool wait)
+lock_in_mode(int32 population, uint32 number, uint16 class, LOCKMODE mode, bool session, bool wait)
 {
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) population, number, class);
-	return LockAcquire(&tag, ExclusiveLock, session, !wait) != LOCKACQUIRE_NOT_AVAIL;
+	return LockAcquire(&tag, mode, session, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+static bool
+lock(int32 population, uint32 number, uint16 class, bool session, bool wait)
+{
+	return lock_in_mode(population, number, class, ExclusiveLock, session, wait);
 }
 
 int
@@ -36,6 +43,15 @@ bool
 seg_lock_bucket(int32 population, int bucket)
 {
 	return lock(population, (uint32) bucket, BUCKET_CLASS, false, false);
+}
+
+bool
+seg_lock_key(int32 population, const char *key, bool give)
+{
+	uint32		bucket = hash_bytes((const unsigned char *) key, (int) strlen(key)) % SEG_KEY_BUCKETS;
+
+	/* each has no conflict with itself, and one with the other */
+	return lock_in_mode(population, bucket, KEY_CLASS, give ? RowExclusiveLock : ShareLock, false, false);
 }
 
 bool

@@ -24,6 +24,15 @@
 extern int	seg_bucket_of(int64 member);
 extern bool seg_lock_bucket(int32 population, int bucket);
 
+/*
+ * Keys that have no number yet (dictionary.h), spread over so many buckets.  Who gives a number to one does not see what
+ * others are writing about it, and they do not find its number.  So both take the lock that the others of
+ * their kind can have at the same time, and the other kind cannot; who does not get it has to leave a note (recheck.h).
+ */
+#define SEG_KEY_BUCKETS	16
+
+extern bool seg_lock_key(int32 population, const char *key, bool give);
+
 /* The lock of a population's feed (feed.h); false where somebody else has it, and wait is not wanted. */
 extern bool seg_lock_feed(int32 population, bool wait);
 

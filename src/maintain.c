@@ -4,7 +4,7 @@
  *
  * Nothing depends on it but speed: what it has not done, readers do on the spot.  It goes in
  * batches, each complete in itself, so that it can be stopped at any point, and it takes
- * nothing that somebody else has: not a population that is being defined or kept up, not a
+ * nothing that somebody else has: not a population that is being defined or kept up, not a table that is locked, not a
  * member whom a statement is evaluating.
  *
  * Copyright (c) 2026, the segments authors
@@ -141,6 +141,21 @@ follow_rechecks(SegRuleset *ruleset, TimestampTz as_of, bool *waiting)
 	return followed;
 }
 
+/* Those who are due or in doubt, and whom notes lead to. */
+static void
+evaluate(SegRuleset *ruleset, TimestampTz as_of, int64 max_members, Done *done)
+{
+	SegMemberSet *doubted;
+	SegMemberSet *due;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	seg_due_some(ruleset->population->id, as_of, max_members, &doubted, &due);
+	PopActiveSnapshot();
+	done->doubted += settle(ruleset, doubted, SEG_BY_DATA, as_of);
+	done->due += settle(ruleset, due, SEG_BY_CLOCK, as_of);
+	done->doubted += follow_rechecks(ruleset, as_of, &done->waiting);
+}
+
 /* Whoever was building did not come to an end. */
 static SegRuleset *
 clear_building(int32 id)
@@ -173,22 +188,17 @@ step(int32 id, TimestampTz as_of, int64 max_members, bool fold_all, Sweep *sweep
 {
 	SegPopulation population = {.id = id};
 	SegRuleset *ruleset;
-	SegMemberSet *doubted;
-	SegMemberSet *due;
+	List	   *locked;
 
 	if (!seg_store_lock(&population, false))
 		return;
 	ruleset = seg_ruleset_locked(id);
 	if (ruleset->building && seg_lock_builder(id, false))
 		ruleset = clear_building(id);
-	if (ruleset->population->maintenance != SEG_SCHEDULED && !ruleset->building)
+	if (ruleset->population->maintenance != SEG_SCHEDULED && !ruleset->building && seg_ruleset_lock(ruleset, &locked))
 	{
-		PushActiveSnapshot(GetLatestSnapshot());
-		seg_due_some(id, as_of, max_members, &doubted, &due);
-		PopActiveSnapshot();
-		done->doubted += settle(ruleset, doubted, SEG_BY_DATA, as_of);
-		done->due += settle(ruleset, due, SEG_BY_CLOCK, as_of);
-		done->doubted += follow_rechecks(ruleset, as_of, &done->waiting);
+		evaluate(ruleset, as_of, max_members, done);
+		seg_ruleset_unlock(locked);
 	}
 	done->folded += fold(ruleset->population, sweep, done->due + done->doubted, max_members * ROWS_PER_MEMBER,
 						 fold_all ? DT_NOEND : as_of);

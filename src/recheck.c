@@ -57,6 +57,7 @@ seg_recheck_note(const SegUse *use, Datum *keys, Size nkeys)
 {
 	const SegPopulation *p = use->ruleset->population;
 	bool		is_lookup = use->object >= seg_object_of_lookup(p, 0);
+	bool		is_source = use->object > 0 && !is_lookup;
 	Datum		values[SEG_COL_RECHECK_HORIZON] = {0};
 	bool		nulls[SEG_COL_RECHECK_HORIZON] = {false};
 	SegWriter	writer;
@@ -64,7 +65,7 @@ seg_recheck_note(const SegUse *use, Datum *keys, Size nkeys)
 	values[SEG_COL_RECHECK_ID - 1] = Int64GetDatum(seg_next_number(SEG_REL_RECHECK_ID_SEQ));
 	values[SEG_COL_RECHECK_POPULATION - 1] = Int32GetDatum(p->id);
 	set_id(&values[SEG_COL_RECHECK_SOURCE - 1], &nulls[SEG_COL_RECHECK_SOURCE - 1],
-		   is_lookup ? 0 : p->sources[use->object - seg_object_of_source(0)].id);
+		   is_source ? p->sources[use->object - seg_object_of_source(0)].id : 0);
 	set_id(&values[SEG_COL_RECHECK_LOOKUP - 1], &nulls[SEG_COL_RECHECK_LOOKUP - 1],
 		   is_lookup ? p->lookups[use->object - seg_object_of_lookup(p, 0)].id : 0);
 	nulls[SEG_COL_RECHECK_KEYS - 1] = keys == NULL || nkeys > MOST_KEYS;
@@ -112,7 +113,7 @@ object_of(const SegScan *scan, const SegPopulation *p)
 	for (int i = 0; i < p->nlookups && !no_lookup; i++)
 		if (p->lookups[i].id == lookup)
 			return seg_object_of_lookup(p, i);
-	return -1;
+	return no_source && no_lookup ? 0 : -1;
 }
 
 /* Whom keys lead to; nobody, where the table is gone. */
@@ -134,7 +135,7 @@ follow(SegRuleset *ruleset, int object, Datum array)
 	getTypeInputInfo(use.key_type, &input, &ioparam);
 	for (int i = 0; i < n; i++)
 		keys[i] = OidInputFunctionCall(input, TextDatumGetCString(keys[i]), ioparam, -1);
-	members = seg_use_members(&use, keys, n);
+	members = seg_use_members(&use, keys, n, NULL);
 	table_close(rel, NoLock);
 	return members;
 }

@@ -15,8 +15,11 @@
 
 #include "access/parallel.h"
 #include "access/xact.h"
+#include "catalog/pg_inherits.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -312,6 +315,60 @@ seg_ruleset_find(const SegRuleset *ruleset, int32 segment)
 			high = middle;
 	}
 	return low < ruleset->nsegments && ruleset->segments[low]->id == segment ? low : -1;
+}
+
+static bool
+lock_table(Oid relid, List **locked)
+{
+	if (list_member_oid(*locked, relid))
+		return true;
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		return false;
+	*locked = lappend_oid(*locked, relid);
+	return true;
+}
+
+static bool
+lock_parts(Oid relid, List **locked)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!lock_table(lfirst_oid(lc), locked))
+			return false;
+	}
+	return true;
+}
+
+bool
+seg_ruleset_lock(const SegRuleset *ruleset, List **locked)
+{
+	*locked = NIL;
+	for (int i = 0; i < seg_object_count(ruleset->population); i++)
+	{
+		const SegReads *reads = &ruleset->reads[i];
+
+		if (reads->rules == NULL)
+			continue;
+		if (!lock_table(reads->relid, locked) ||
+			(get_rel_relkind(reads->relid) != '\0' && has_subclass(reads->relid) && !lock_parts(reads->relid, locked)))
+		{
+			seg_ruleset_unlock(*locked);
+			return false;
+		}
+	}
+	return true;
+}
+
+void
+seg_ruleset_unlock(const List *locked)
+{
+	ListCell   *lc;
+
+	foreach(lc, locked)
+		UnlockRelationOid(lfirst_oid(lc), AccessShareLock);
 }
 
 void

@@ -53,6 +53,7 @@ typedef struct SegReadColumn
 typedef struct SegUseColumn
 {
 	AttrNumber	attnum;
+	bool		is_virtual;		/* no row has it: it may differ where any other column does */
 	Bitmapset  *rules;
 } SegUseColumn;
 
@@ -123,6 +124,13 @@ extern int	seg_ruleset_find(const SegRuleset *ruleset, int32 segment);
 extern void seg_ruleset_load(const SegRuleset *ruleset, SegUser *user, int n, const int64 *members);
 extern void seg_ruleset_load_rows(const SegRuleset *ruleset, int n, const int64 *members, TimestampTz now,
 								  const Bitmapset *rules);
+
+/*
+ * Locks the tables that rules read, with all their parts, as readers do, and waits for none: false, if one
+ * cannot be had.  *locked: to be given back when they have been read.
+ */
+extern bool seg_ruleset_lock(const SegRuleset *ruleset, List **locked);
+extern void seg_ruleset_unlock(const List *locked);
 
 /* Adds those of rules that need more than the row of the member to whom ruleset->live has turned. */
 extern Bitmapset *seg_ruleset_add_needy(const SegRuleset *ruleset, const Bitmapset *rules, Bitmapset *needy);

@@ -7,7 +7,7 @@
  * buckets are tried for (lock.h): who is got is evaluated here and now, on the basis of
  * all that is committed, whatever the transaction's own snapshot; who is not, because
  * somebody else is at it, is in doubt, and so is everybody where statements are to be queued.
- * Nobody waits.  A reader evaluates the doubted himself, so that it makes no difference to him.
+ * Nobody waits, not for a table either.  A reader evaluates the doubted himself, so that it makes no difference to him.
  *
  * A serializable transaction only notes whom it touched.  Its reads would be taken for the user's,
  * and two transactions that have nothing to do with each other could fail.
@@ -55,6 +55,7 @@ typedef struct Touched
 	Size		nkeys;
 	Size		room;
 	bool		way;			/* rows came, went, or lead elsewhere now */
+	bool		missed;			/* somebody does not find them from the other end (seg_use_members) */
 	int16		len;			/* of the key's type */
 	bool		byval;
 } Touched;
@@ -125,7 +126,8 @@ readers(const Touched *t, TupleTableSlot *old_row, TupleTableSlot *new_row, Bitm
 	{
 		const SegUseColumn *column = &t->use->columns[i];
 
-		if (!differs(t->tupdesc, column->attnum, old_row, new_row))
+		if (column->is_virtual ? !differs_at_all(t->tupdesc, old_row, new_row) :
+			!differs(t->tupdesc, column->attnum, old_row, new_row))
 			continue;
 		rules = bms_add_members(rules, column->rules);
 		*changed = bms_add_member(*changed, SEG_TOUCHED_COLUMN(i));
@@ -259,8 +261,15 @@ read_updates(Touched *t, TriggerData *trigger)
 
 /* Members. */
 
+/* Are members evaluated now? */
+static bool
+is_immediate(const SegRuleset *ruleset)
+{
+	return ruleset->population->maintenance != SEG_QUEUED && !ruleset->building && !IsolationIsSerializable();
+}
+
 static void
-settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules)
+settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, bool may_read)
 {
 	int32		population = ruleset->population->id;
 	SegMemberSet *got;
@@ -268,7 +277,7 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules)
 
 	if (seg_set_cardinality(members) == 0)
 		return;
-	if (ruleset->population->maintenance == SEG_QUEUED || ruleset->building || IsolationIsSerializable())
+	if (!may_read || !is_immediate(ruleset))
 	{
 		seg_settle_doubt(population, members);
 		return;
@@ -291,6 +300,11 @@ note_recheck(const Touched *t, TriggerEvent event)
 {
 	bool		is_lookup = t->use->leads && t->use->referred == InvalidAttrNumber;
 
+	if (t->missed)
+	{
+		seg_recheck_note(t->use, t->keys, t->nkeys);
+		return;
+	}
 	if (!t->use->leads || (!is_lookup && !t->way))
 		return;
 	if (TRIGGER_FIRED_BY_TRUNCATE(event))
@@ -299,20 +313,59 @@ note_recheck(const Touched *t, TriggerEvent event)
 		seg_recheck_note(t->use, t->keys, t->nkeys);
 }
 
+/*
+ * Members whom this could not find without reading the user's tables, which somebody has locked, or where it would count
+ * as reading by a serializable transaction.  What a foreign key guards leads to nobody when it comes or goes.
+ */
+static void
+note_unread(const Touched *t, TriggerEvent event)
+{
+	bool		is_lookup = t->use->leads && t->use->referred == InvalidAttrNumber;
+
+	if (!is_lookup || TRIGGER_FIRED_BY_UPDATE(event) || !t->use->guarded)
+		seg_recheck_note(t->use, t->keys, t->nkeys);
+}
+
+/* The members, and what is noted of those who cannot be found. */
+static void
+track_members(SegUse *use, SegRuleset *ruleset, Touched *touched, TriggerEvent event)
+{
+	bool		truncated = TRIGGER_FIRED_BY_TRUNCATE(event);
+	bool		asks = use->members_query != NULL && !truncated;
+	bool		may_read = !IsolationIsSerializable();
+	List	   *locked = NIL;
+	SegMemberSet *members;
+
+	CommandCounterIncrement();
+	if (may_read && (asks || is_immediate(ruleset)))
+		may_read = seg_ruleset_lock(ruleset, &locked);
+	if (asks && !may_read)
+	{
+		note_unread(touched, event);
+		return;
+	}
+	PushActiveSnapshot(GetLatestSnapshot());
+	members = truncated ? seg_current_everybody(ruleset) : seg_use_members(use, touched->keys, touched->nkeys, &touched->missed);
+	PopActiveSnapshot();
+	settle(ruleset, members, touched->rules, may_read);
+	note_recheck(touched, event);
+	if (may_read)
+		seg_ruleset_unlock(locked);
+}
+
 static void
 track_use(SegUse *use, TriggerData *trigger)
 {
 	Relation	rel = trigger->tg_relation;
 	SegRuleset *ruleset = seg_use_prepare(use, rel);
 	Touched		touched = {.use = use,.reads = &ruleset->reads[use->object],.tupdesc = RelationGetDescr(rel)};
-	SegMemberSet *members;
 
 	get_typlenbyval(TupleDescAttr(touched.tupdesc, use->key - 1)->atttypid, &touched.len, &touched.byval);
 	/*
 	 * What leads to others can turn their rules, too.  Where there are rules in groups, it is sooner told
-	 * by the group.  A rule that is coming has a program of its own.
+	 * by the group.  A rule that is coming has a program of its own.  Virtual columns stand in no row.
 	 */
-	if (!use->leads && ruleset->anchors == NULL && ruleset->coming == NULL)
+	if (!use->leads && ruleset->anchors == NULL && ruleset->coming == NULL && !use->any_virtual)
 	{
 		touched.touch = seg_touch_of(ruleset, use->object);
 		if (touched.touch != NULL)
@@ -329,16 +382,8 @@ track_use(SegUse *use, TriggerData *trigger)
 		touched.rules = touched.reads->rules;
 		touched.way = true;
 	}
-	if (touched.rules == NULL)
-		return;
-
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetLatestSnapshot());
-	members = TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event) ? seg_current_everybody(ruleset) :
-		seg_use_members(use, touched.keys, touched.nkeys);
-	PopActiveSnapshot();
-	settle(ruleset, members, touched.rules);
-	note_recheck(&touched, trigger->tg_event);
+	if (touched.rules != NULL)
+		track_members(use, ruleset, &touched, trigger->tg_event);
 }
 
 /* Tables as a whole. */
@@ -386,12 +431,14 @@ doubt_whole(SegUse *use, Relation root, Oid partition)
 	if (OidIsValid(partition))
 	{
 		add_all_rows(&touched, partition);
-		members = seg_use_members(use, touched.keys, touched.nkeys);
+		members = seg_use_members(use, touched.keys, touched.nkeys, &touched.missed);
 	}
 	else
 		members = seg_current_everybody(ruleset);
 	PopActiveSnapshot();
 	seg_settle_doubt(ruleset->population->id, members);
+	if (touched.missed)
+		seg_recheck_note(use, touched.keys, touched.nkeys);
 }
 
 void

@@ -11,7 +11,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/relation.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
@@ -27,7 +26,9 @@
 #include "utils/syscache.h"
 
 #include "catalog.h"
+#include "compat.h"
 #include "dictionary.h"
+#include "lock.h"
 #include "program.h"
 #include "track_use.h"
 
@@ -237,12 +238,15 @@ way_to_members(const SegUse *use, const SegPopulation *p, char **query)
 static bool
 has_foreign_key(Oid relid, const char *column, Oid to, const char *to_column)
 {
-	Relation	rel = relation_open(relid, AccessShareLock);
+	/* not locked: who has done that is not waited for, and what he changes is told by a message */
+	Relation	rel = RelationIdGetRelation(relid);
 	AttrNumber	from = get_attnum(relid, column);
 	AttrNumber	referred = get_attnum(to, to_column);
 	bool		found = false;
 	ListCell   *lc;
 
+	if (!RelationIsValid(rel))
+		return false;
 	foreach(lc, RelationGetFKeyList(rel))
 	{
 		const ForeignKeyCacheInfo *key = lfirst(lc);
@@ -256,7 +260,7 @@ has_foreign_key(Oid relid, const char *column, Oid to, const char *to_column)
 		found |= !((Form_pg_constraint) GETSTRUCT(tuple))->condeferrable;
 		ReleaseSysCache(tuple);
 	}
-	relation_close(rel, AccessShareLock);
+	RelationClose(rel);
 	return found;
 }
 
@@ -315,14 +319,18 @@ seg_use_prepare_for(SegUse *use, Relation rel, SegRuleset *ruleset)
 	use->key_type = getBaseType(get_atttype(RelationGetRelid(rel), use->key));
 	use->ncolumns = list_length(reads->columns);
 	use->columns = palloc(sizeof(SegUseColumn) * Max(use->ncolumns, 1));
+	use->any_virtual = false;
 	foreach(lc, reads->columns)
 	{
 		const SegReadColumn *column = lfirst(lc);
+		AttrNumber	attnum = get_attnum(RelationGetRelid(rel), column->name);
+		bool		is_virtual = attnum > 0 && seg_is_virtual(TupleDescAttr(RelationGetDescr(rel), attnum - 1));
 
 		use->columns[foreach_current_index(lc)] = (SegUseColumn)
 		{
-			get_attnum(RelationGetRelid(rel), column->name), column->rules
+			attnum, is_virtual, column->rules
 		};
+		use->any_virtual |= is_virtual;
 	}
 	find_led(use, ruleset->population, RelationGetRelid(rel));
 	use->ruleset = ruleset;
@@ -355,8 +363,18 @@ text_of(Datum key, Oid type)
 	return OidOutputFunctionCall(output, key);
 }
 
+/* Of a key that nobody seems to have: somebody may be giving it a number. */
+static bool
+find_again(const SegPopulation *population, const char *key, int64 *member, bool *missed)
+{
+	if (missed == NULL)
+		return false;
+	*missed |= !seg_lock_key(population->id, key, false);
+	return seg_dictionary_find(population, key, member);
+}
+
 static void
-add_member(const SegUse *use, SegSetBuilder *builder, Datum key, Oid type)
+add_member(const SegUse *use, SegSetBuilder *builder, Datum key, Oid type, bool *missed)
 {
 	const SegPopulation *population = use->ruleset->population;
 	int64		member;
@@ -368,7 +386,7 @@ add_member(const SegUse *use, SegSetBuilder *builder, Datum key, Oid type)
 		return;
 	}
 	text = text_of(key, type);
-	if (seg_dictionary_find(population, text, &member))
+	if (seg_dictionary_find(population, text, &member) || find_again(population, text, &member, missed))
 		seg_set_builder_add(builder, member);
 	pfree(text);
 }
@@ -379,10 +397,11 @@ compare_texts(const void *a, const void *b)
 	return strcmp(*(char *const *) a, *(char *const *) b);
 }
 
-/* Keys of the population's own rows, which may be new; each once, since the snapshot sees no number given here. */
+/* Keys of the population's own rows, which may be new. */
 static void
-add_new_members(const SegUse *use, SegSetBuilder *builder, Datum *keys, Size nkeys)
+add_new_members(const SegUse *use, SegSetBuilder *builder, Datum *keys, Size nkeys, bool *missed)
 {
+	const SegPopulation *population = use->ruleset->population;
 	char	  **texts = palloc_extended(sizeof(char *) * Max(nkeys, 1), MCXT_ALLOC_HUGE);
 
 	for (Size i = 0; i < nkeys; i++)
@@ -390,14 +409,20 @@ add_new_members(const SegUse *use, SegSetBuilder *builder, Datum *keys, Size nke
 	qsort(texts, nkeys, sizeof(char *), compare_texts);
 	for (Size i = 0; i < nkeys; i++)
 	{
+		int64		member;
+
 		CHECK_FOR_INTERRUPTS();
-		if (i == 0 || strcmp(texts[i], texts[i - 1]) != 0)
-			seg_set_builder_add(builder, seg_dictionary_give(use->ruleset->population, texts[i]));
+		if (!seg_dictionary_find(population, texts[i], &member))
+		{
+			*missed |= !seg_lock_key(population->id, texts[i], true);
+			member = seg_dictionary_give(population, texts[i]);
+		}
+		seg_set_builder_add(builder, member);
 	}
 }
 
 static void
-run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nkeys)
+run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nkeys, bool *missed)
 {
 	const SegPopulation *population = use->ruleset->population;
 	Oid			argtypes[] = {get_array_type(use->key_type)};
@@ -431,7 +456,7 @@ run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nk
 			Datum		key = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
 
 			if (!isnull)
-				add_member(use, builder, key, type);
+				add_member(use, builder, key, type, missed);
 		}
 		SPI_freetuptable(SPI_tuptable);
 	}
@@ -441,22 +466,22 @@ run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nk
 }
 
 SegMemberSet *
-seg_use_members(const SegUse *use, Datum *keys, Size nkeys)
+seg_use_members(const SegUse *use, Datum *keys, Size nkeys, bool *missed)
 {
 	SegSetBuilder *builder = seg_set_builder_create();
 	SegMemberSet *members;
 
-	if (use->object == 0 && use->ruleset->population->dictionary)
-		add_new_members(use, builder, keys, nkeys);
+	if (use->object == 0 && use->ruleset->population->dictionary && missed != NULL)
+		add_new_members(use, builder, keys, nkeys, missed);
 	else if (use->members_query == NULL)
 		for (Size i = 0; i < nkeys; i++)
 		{
 			CHECK_FOR_INTERRUPTS();
-			add_member(use, builder, keys[i], use->key_type);
+			add_member(use, builder, keys[i], use->key_type, missed);
 		}
 	else
 		for (Size i = 0; i < nkeys; i += KEYS_AT_ONCE)
-			run_members_query(use, builder, keys + i, (int) Min(nkeys - i, KEYS_AT_ONCE));
+			run_members_query(use, builder, keys + i, (int) Min(nkeys - i, KEYS_AT_ONCE), missed);
 	members = seg_set_builder_finish(builder);
 	seg_set_builder_free(builder);
 	return members;

@@ -26,6 +26,7 @@ typedef struct SegUse
 	Oid			key_type;		/* its type, domains looked through */
 	int			ncolumns;
 	SegUseColumn *columns;
+	bool		any_virtual;	/* among them */
 	char	   *members_query;	/* from an array of keys to those of members; NULL: they are the members' keys */
 	bool		leads;			/* rows of other tables are led to their members by its rows, */
 	bool		guarded;		/* and refer only to those that are there: foreign keys see to it */
@@ -41,8 +42,9 @@ extern void seg_use_prepare_for(SegUse *use, Relation rel, SegRuleset *ruleset);
 
 /*
  * The members behind keys.  Where these are new to the population (it is its own rows that have
- * them), they get their numbers.  With the active snapshot.
+ * them), they get their numbers.  With the active snapshot.  *missed: somebody is writing a row with one of the
+ * keys whom this does not lead to, or who does not find it.  NULL: for who only reads.
  */
-extern SegMemberSet *seg_use_members(const SegUse *use, Datum *keys, Size nkeys);
+extern SegMemberSet *seg_use_members(const SegUse *use, Datum *keys, Size nkeys, bool *missed);
 
 #endif							/* SEG_TRACK_USE_H */

@@ -10,6 +10,9 @@
  * Whether a table needs them is looked up each time: it does if it, or one above it, belongs to a
  * population that is not maintained by schedule alone.  Several populations share them.
  *
+ * What is above a registered table has none of our triggers, so a table that is a part of another one
+ * cannot be maintained by them.
+ *
  * Triggers are put there with the extension's rights, after a look at those of the population's
  * owner.  They are ordinary triggers, so pg_dump takes them along.
  *
@@ -147,6 +150,15 @@ obstacle(Oid relid)
 	}
 }
 
+/* The same of a registered one. */
+static const char *
+obstacle_of_root(Oid relid)
+{
+	if (has_superclass(relid))
+		return "It is a part of another table, whose statements do not fire its triggers.";
+	return obstacle(relid);
+}
+
 bool
 seg_triggers_possible(Oid relid)
 {
@@ -157,7 +169,18 @@ seg_triggers_possible(Oid relid)
 		if (obstacle(lfirst_oid(lc)) != NULL)
 			return false;
 	}
-	return true;
+	return obstacle_of_root(relid) == NULL;
+}
+
+static void
+check_obstacle(Oid relid, const char *obstacle)
+{
+	if (obstacle != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("segments cannot be kept current with \"%s\"", get_rel_name(relid)),
+				 errdetail("%s", obstacle),
+				 errhint("Give the population maintenance => 'scheduled' and call segments.refresh().")));
 }
 
 static void
@@ -166,16 +189,13 @@ check_possible(List *tree)
 	ListCell   *lc;
 
 	foreach(lc, tree)
-	{
-		Oid			relid = lfirst_oid(lc);
+		check_obstacle(lfirst_oid(lc), obstacle(lfirst_oid(lc)));
+}
 
-		if (obstacle(relid) != NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("segments cannot be kept current with \"%s\"", get_rel_name(relid)),
-					 errdetail("%s", obstacle(relid)),
-					 errhint("Give the population maintenance => 'scheduled' and call segments.refresh().")));
-	}
+void
+seg_triggers_check_root(Oid relid)
+{
+	check_obstacle(relid, obstacle_of_root(relid));
 }
 
 /* Which of our triggers a relation has, as bits; *disabled are those among them that do not fire. */
@@ -227,6 +247,7 @@ seg_triggers_check(const SegPopulation *population, Oid relid)
 	foreach(lc, relids)
 	{
 		check_possible(tree_of(lfirst_oid(lc)));
+		seg_triggers_check_root(lfirst_oid(lc));
 		check_privilege(lfirst_oid(lc), population);
 	}
 }
@@ -342,6 +363,12 @@ seg_triggers_problems(const SegPopulation *population)
 
 	if (population->maintenance == SEG_SCHEDULED)
 		return NIL;
+	foreach(lc, relations_of(population))
+	{
+		if (has_superclass(lfirst_oid(lc)))
+			problems = lappend(problems, psprintf("\"%s\" is a part of another table, whose statements do not fire its triggers",
+												  get_rel_name(lfirst_oid(lc))));
+	}
 	foreach(lc, trees_of(population))
 	{
 		Oid			relid = lfirst_oid(lc);

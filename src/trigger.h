@@ -26,6 +26,9 @@ extern bool seg_triggers_possible(Oid relid);
  */
 extern void seg_triggers_check(const SegPopulation *population, Oid relid);
 
+/* The same of a relation that is registered, for what is above it. */
+extern void seg_triggers_check_root(Oid relid);
+
 /*
  * Makes the triggers of the relations of a population what they have to be, going by what the tables
  * say now: population itself may be as it was before.  Of seg_triggers_sync_tree: those

@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = public, pg_catalog;
 BEGIN;
-SELECT plan(103);
+SELECT plan(107);
 
 CREATE ROLE seg_owner;
 CREATE ROLE seg_analyst;
@@ -289,9 +289,23 @@ ALTER TABLE actor_other INHERIT actor;
 SELECT is((SELECT n FROM triggers() WHERE relation = 'actor_other'), 4::bigint, 'another one begins to');
 CREATE TEMP TABLE actor_temp () INHERITS (actor);
 SELECT is_empty($$SELECT FROM triggers() WHERE relation = 'actor_temp'$$, 'a temporary one stays by itself');
-SELECT segments.create_population('others', 'actor_other', key => 'id');
 ALTER TABLE actor_other NO INHERIT actor;
-SELECT is((SELECT n FROM triggers() WHERE relation = 'actor_other'), 4::bigint, 'what is a population by itself keeps them');
+SELECT segments.create_population('others', 'actor_other', key => 'id');
+SELECT is((SELECT n FROM triggers() WHERE relation = 'actor_other'), 4::bigint, 'what is a population by itself');
+SELECT throws_ok('ALTER TABLE actor_other INHERIT actor', '0A000', 'segments cannot be kept current with "actor_other"', 'does not become a part of another table');
+CREATE TABLE troupe (id int NOT NULL) PARTITION BY RANGE (id);
+SELECT throws_ok('ALTER TABLE troupe ATTACH PARTITION actor_other DEFAULT', '0A000', 'segments cannot be kept current with "actor_other"', 'nor a partition');
+SELECT segments.alter_population('others', maintenance => 'scheduled');
+SELECT lives_ok('ALTER TABLE troupe ATTACH PARTITION actor_other DEFAULT', 'but where nothing keeps it current');
+ALTER TABLE troupe DETACH PARTITION actor_other;
+SELECT segments.alter_population('others', maintenance => 'queued');
+RESET ROLE;
+SET session_replication_role = replica;
+ALTER TABLE actor_other INHERIT actor;
+RESET session_replication_role;
+SELECT is((SELECT string_agg(problem, '; ') FROM segments.check('others')), '"actor_other" is a part of another table, whose statements do not fire its triggers', 'which is noticed');
+ALTER TABLE actor_other NO INHERIT actor;
+SET ROLE seg_owner;
 
 -- Somebody else's triggers
 

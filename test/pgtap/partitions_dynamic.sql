@@ -5,7 +5,7 @@
 SET client_min_messages = warning;
 SET search_path = public, pg_catalog;
 BEGIN;
-SELECT plan(57);
+SELECT plan(59);
 
 CREATE SCHEMA seg_shop;
 SET search_path = seg_shop, public, pg_catalog;
@@ -96,6 +96,19 @@ SELECT after($$TRUNCATE orders$$);
 SELECT after($$UPDATE city SET name = 'Even' WHERE id = 1; UPDATE city_2 SET name = 'Odd'$$);
 SELECT after($$UPDATE city SET id = 9 WHERE id = 1$$);
 SELECT after($$ALTER TABLE city DETACH PARTITION city_1$$);
+
+-- One that goes from one population's table to another's
+CREATE TABLE guest (id int PRIMARY KEY, country text, city_id int) PARTITION BY RANGE (id);
+SELECT segments.create_population('guests', 'guest');
+SELECT segments.create_segment('german guests', 'country = ''DE''', 'guests') \gset
+INSERT INTO customer_3 VALUES (201, 'DE', 2);
+SELECT is(segments.count_members('german guests'), 0::bigint, 'a partition of another table');
+ALTER TABLE customer DETACH PARTITION customer_3;
+ALTER TABLE guest ATTACH PARTITION customer_3 FOR VALUES FROM (200) TO (300);
+INSERT INTO customer_3 VALUES (202, 'DE', 2);
+SELECT is((SELECT array_agg(m ORDER BY m) FROM segments.members('german guests') m), ARRAY[200, 201, 202]::bigint[],
+	'statements on it concern the one that it belongs to now');
+SELECT segments.drop_population('guests', cascade => true);
 
 -- Tables that inherit
 SELECT after($$INSERT INTO web_visit VALUES (99, 'b'); UPDATE visit SET page = 'b' WHERE customer_id = 12; DELETE FROM ONLY visit WHERE customer_id = 13$$);

@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = public, pg_catalog;
 BEGIN;
-SELECT plan(53);
+SELECT plan(56);
 
 CREATE ROLE seg_owner;
 CREATE ROLE seg_analyst;
@@ -76,6 +76,11 @@ SELECT segments.add_source('buyers', 'lines', 'line', key => 'order_id');
 SELECT segments.create_population('goods', 'product', maintenance => 'scheduled');
 SELECT is(maintenance('goods'), 'scheduled', 'as was said');
 SELECT segments.create_population('part', 'customer_2a');
+SELECT is(maintenance('part'), 'scheduled', 'a part of another table');
+SELECT throws_ok($$SELECT segments.alter_population('part', maintenance => 'immediate')$$, '0A000',
+	'segments cannot be kept current with "customer_2a"', 'whose statements do not fire its triggers');
+SELECT throws_ok($$SELECT segments.add_source('buyers', 'web', 'web_orders', key => 'id')$$, '0A000',
+	'segments cannot be kept current with "web_orders"', 'nor those of one that it inherits from');
 SELECT segments.drop_source('customers', 'orders', cascade => true);
 SELECT bag_eq($$SELECT * FROM triggers() WHERE relation NOT LIKE 'customer%'$$,
 	$$VALUES ('orders', 4::bigint), ('web_orders', 4), ('line', 4)$$,
@@ -87,8 +92,7 @@ SELECT isnt_empty($$SELECT * FROM triggers() WHERE relation = 'product'$$, 'a lo
 SELECT segments.drop_lookup('customers', 'product');
 SELECT is_empty($$SELECT * FROM triggers() WHERE relation = 'product'$$, 'goes');
 SELECT segments.drop_population('customers');
-SELECT bag_eq('SELECT * FROM triggers()', $$VALUES ('customer_2a', 4::bigint), ('orders', 4), ('web_orders', 4)$$,
-	'a population goes; a partition that is one by itself keeps them');
+SELECT bag_eq('SELECT * FROM triggers()', $$VALUES ('orders', 4::bigint), ('web_orders', 4)$$, 'a population goes, with its partitions');
 SELECT segments.drop_population('part');
 SELECT segments.drop_population('buyers');
 SELECT segments.drop_population('goods');
