@@ -38,15 +38,18 @@ CREATE TABLE segments.change (
 	entered boolean NOT NULL,
 	at timestamptz NOT NULL,
 	reason "char" NOT NULL CHECK (reason IN ('d', 'c', 'r', 'h')),
-	number bigint
+	number bigint,
+	members segments.member_set
 );
 CREATE INDEX change_member ON segments.change (population, member, id);
 CREATE INDEX change_segment ON segments.change (segment, member, id);
 COMMENT ON TABLE segments.change IS 'who entered and left which segment since the sets in segments.membership were written';
 COMMENT ON COLUMN segments.change.id IS 'rises with every change of a member';
+COMMENT ON COLUMN segments.change.member IS 'who; of several, the first key of the chunk that they are in';
 COMMENT ON COLUMN segments.change.at IS 'moment that the change was found for';
 COMMENT ON COLUMN segments.change.reason IS 'd: data, c: clock, r: rule, h: by hand';
-COMMENT ON COLUMN segments.change.number IS 'place in the feed of the population; null: not given yet';
+COMMENT ON COLUMN segments.change.number IS 'place in the feed of the population, of several members that of the first; null: not given yet';
+COMMENT ON COLUMN segments.change.members IS 'the members of one chunk who entered or left together; null: member alone';
 
 CREATE SEQUENCE segments.change_number;
 COMMENT ON SEQUENCE segments.change_number IS 'places in the feeds';

@@ -36,7 +36,10 @@ SELECT p.name AS population, s.name AS segment, c.member,
 FROM (
 	SELECT population, segment, member, entered, at, reason, number FROM segments.history
 	UNION ALL
-	SELECT population, segment, member, entered, at, reason, number FROM segments.change) c
+	SELECT population, segment, member, entered, at, reason, number FROM segments.change WHERE members IS NULL
+	UNION ALL
+	SELECT h.population, h.segment, m.member, h.entered, h.at, h.reason, h.number + m.place - 1
+	FROM segments.change h, segments.unnest(h.members) WITH ORDINALITY AS m (member, place) WHERE h.members IS NOT NULL) c
 	JOIN segments.population p ON p.id = c.population
 	JOIN segments.segment s ON s.id = c.segment
 	LEFT JOIN segments.dictionary d ON d.population = c.population AND d.member = c.member AND p.dictionary;

@@ -10,6 +10,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relscan.h"
 #include "access/stratnum.h"
 #include "access/table.h"
 #include "access/xact.h"
@@ -198,6 +199,23 @@ seg_scan_next(SegScan *scan)
 {
 	scan->tuple = systable_getnext_ordered(scan->scan, ForwardScanDirection);
 	return HeapTupleIsValid(scan->tuple);
+}
+
+void
+seg_scan_again(SegScan *scan, int nkeys, ScanKey keys)
+{
+	const Form_pg_index form = scan->index->rd_index;
+
+	for (int i = 0; i < nkeys; i++)
+	{
+		int			column = 0;
+
+		while (form->indkey.values[column] != keys[i].sk_attno)
+			column++;
+		keys[i].sk_attno = column + 1;
+	}
+	index_rescan(scan->scan->iscan, keys, nkeys, NULL, 0);
+	scan->tuple = NULL;
 }
 
 void

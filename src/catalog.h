@@ -108,10 +108,10 @@ enum
 enum
 {
 	SEG_COL_CHANGE_ID = 1, SEG_COL_CHANGE_POPULATION, SEG_COL_CHANGE_MEMBER, SEG_COL_CHANGE_SEGMENT,
-	SEG_COL_CHANGE_ENTERED, SEG_COL_CHANGE_AT, SEG_COL_CHANGE_REASON, SEG_COL_CHANGE_NUMBER
+	SEG_COL_CHANGE_ENTERED, SEG_COL_CHANGE_AT, SEG_COL_CHANGE_REASON, SEG_COL_CHANGE_NUMBER, SEG_COL_CHANGE_MEMBERS
 };
 
-/* The columns of segments.history are those of segments.change. */
+/* The columns of segments.history are those of segments.change, without the last. */
 #define SEG_COL_HISTORY_POPULATION	SEG_COL_CHANGE_POPULATION
 #define SEG_COL_HISTORY_NUMBER		SEG_COL_CHANGE_NUMBER
 
@@ -149,6 +149,9 @@ extern void seg_scan_begin(SegScan *scan, SegCatalog table, SegCatalog index, in
  */
 extern void seg_scan_begin_self(SegScan *scan, SegCatalog table, SegCatalog index, int nkeys, ScanKey keys);
 extern bool seg_scan_next(SegScan *scan);
+
+/* From here on it is a scan for these keys instead. */
+extern void seg_scan_again(SegScan *scan, int nkeys, ScanKey keys);
 extern void seg_scan_end(SegScan *scan);
 
 /*

@@ -27,10 +27,12 @@
 #include "dictionary.h"
 #include "feed.h"
 #include "nearest.h"
+#include "state.h"
 
 #define END_OF_FEED \
 	"coalesce(greatest((SELECT max(number) FROM segments.history WHERE population = $1)," \
-	" (SELECT max(number) FROM segments.change WHERE population = $1)), 0)"
+	" (SELECT max(number + coalesce(segments.cardinality(members), 1) - 1) FROM segments.change" \
+	" WHERE population = $1)), 0)"
 
 PG_FUNCTION_INFO_V1(create_consumer);
 PG_FUNCTION_INFO_V1(drop_consumer);
@@ -272,9 +274,9 @@ batch_sort(Batch *batch)
 	batch->n = Min(batch->n, batch->max_changes);
 }
 
-/* The row at hand; false if it is of a segment that does not exist any more. */
+/* A change that the row at hand tells of; false if it is of a segment that does not exist any more. */
 static bool
-batch_offer(Batch *batch, const SegScan *scan, int64 number)
+batch_offer(Batch *batch, const SegScan *scan, int64 member, int64 number)
 {
 	const char *segment = batch_segment(batch, seg_scan_int4(scan, SEG_COL_CHANGE_SEGMENT));
 	bool		isnull;
@@ -292,7 +294,7 @@ batch_offer(Batch *batch, const SegScan *scan, int64 number)
 	change = &batch->changes[batch->n++];
 	change->number = number;
 	change->segment = segment;
-	change->member = seg_scan_int8(scan, SEG_COL_CHANGE_MEMBER);
+	change->member = member;
 	change->entered = seg_scan_bool(scan, SEG_COL_CHANGE_ENTERED);
 	change->at = DatumGetTimestampTz(seg_scan_datum(scan, SEG_COL_CHANGE_AT, &isnull));
 	change->reason = DatumGetChar(seg_scan_datum(scan, SEG_COL_CHANGE_REASON, &isnull));
@@ -313,10 +315,31 @@ read_history(Batch *batch, const Consumer *consumer)
 	while (left > 0 && seg_scan_next(&scan))
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (batch_offer(batch, &scan, seg_scan_int8(&scan, SEG_COL_HISTORY_NUMBER)))
+		if (batch_offer(batch, &scan, seg_scan_int8(&scan, SEG_COL_CHANGE_MEMBER),
+						seg_scan_int8(&scan, SEG_COL_HISTORY_NUMBER)))
 			left--;
 	}
 	seg_scan_end(&scan);
+}
+
+/* What a row of the tail tells behind a position: its members have the numbers from that of the row on. */
+static void
+offer_row(Batch *batch, const SegScan *scan, int64 number, int64 position)
+{
+	SegMemberSet *members = seg_tail_scanned_members(scan);
+	SegSetIter	it;
+	int64		member;
+
+	if (members == NULL)
+	{
+		if (number > position)
+			(void) batch_offer(batch, scan, seg_scan_int8(scan, SEG_COL_CHANGE_MEMBER), number);
+		return;
+	}
+	seg_set_iter_init(&it, members);
+	for (; seg_set_next(&it, &member); number++)
+		if (number > position)
+			(void) batch_offer(batch, scan, member, number);
 }
 
 /* The tail has no order of numbers, but upkeep keeps it short. */
@@ -334,8 +357,8 @@ read_tail(Batch *batch, const Consumer *consumer)
 		int64		number = DatumGetInt64(seg_scan_datum(&scan, SEG_COL_CHANGE_NUMBER, &isnull));
 
 		CHECK_FOR_INTERRUPTS();
-		if (!isnull && number > consumer->position)
-			(void) batch_offer(batch, &scan, number);
+		if (!isnull)
+			offer_row(batch, &scan, number, consumer->position);
 	}
 	seg_scan_end(&scan);
 }

@@ -29,8 +29,8 @@ seg_feed_publish(int32 population)
 	SPI_connect();
 	/* not read-only: SPI takes a snapshot for it now, under the lock */
 	if (SPI_execute_with_args("UPDATE segments.change AS c SET number = n.number"
-							  " FROM (SELECT o.place, nextval('segments.change_number') AS number"
-							  " FROM (SELECT ctid AS place FROM segments.change"
+							  " FROM (SELECT o.place, " SEG_FEED_PLACES("o.members") " AS number"
+							  " FROM (SELECT ctid AS place, members FROM segments.change"
 							  " WHERE population = $1 AND number IS NULL ORDER BY id) AS o) AS n"
 							  " WHERE c.ctid = n.place",
 							  1, &type, &value, NULL, false, 0) != SPI_OK_UPDATE)

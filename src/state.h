@@ -89,6 +89,7 @@ typedef struct SegTailEntry
 {
 	int32		segment;
 	bool		entered;
+	int64		id;				/* of the row that says so */
 } SegTailEntry;
 
 typedef struct SegTail
@@ -99,6 +100,9 @@ typedef struct SegTail
 } SegTail;
 
 extern void seg_tail_of_member(int32 population, int64 member, SegTail *tail);
+
+/* The members of a row of segments.change that speaks of several, or NULL; as they lie, or palloc'd. */
+extern SegMemberSet *seg_tail_scanned_members(const SegScan *scan);
 
 /* NULL: the tail does not speak of it. */
 extern const SegTailEntry *seg_tail_find(const SegTail *tail, int32 segment);
@@ -119,11 +123,18 @@ extern SegTailChunk *seg_tail_of_chunk(int32 population, int64 chunk, int *n);
 typedef struct SegTailRow
 {
 	int64		id;
-	int64		member;
+	int64		member;			/* or the first key of the chunk */
+	SegMemberSet *members;		/* several; NULL: he alone */
 	TimestampTz at;
 	int32		segment;
 	bool		entered;
 } SegTailRow;
+
+static inline int
+seg_tail_row_count(const SegTailRow *row)
+{
+	return row->members == NULL ? 1 : (int) seg_set_cardinality(row->members);
+}
 
 extern SegTailRow *seg_tail_rows(int32 population, int64 chunk, Size *n);
 extern SegTailChunk *seg_tail_of_rows(SegTailRow *rows, Size nrows, int *n);
@@ -156,6 +167,10 @@ typedef struct SegTailWriter
 extern void seg_tail_writer_init(SegTailWriter *w, int32 population);
 extern void seg_tail_append(SegTailWriter *w, int64 member, int32 segment, bool entered,
 							TimestampTz at, SegReason reason);
+
+/* Members of one chunk, a bit for each. */
+extern void seg_tail_append_bits(SegTailWriter *w, int64 chunk, const uint64 bits[SEG_CHUNK_WORDS], int32 segment,
+								 bool entered, TimestampTz at, SegReason reason);
 extern void seg_tail_writer_end(SegTailWriter *w);
 
 /* state_due.c */

@@ -2,9 +2,13 @@
  * state_change.c
  *		The tail: who entered and left since the sets were written.
  *
- * Rows of one member are in order of their ids, and each says the opposite of what held before it.
- * So the last one says what holds now, and how many members a segment has more than its
- * sets is the number of those who entered less that of those who left.
+ * Of the rows that speak of a member and a segment, ids give the order, and each says the opposite of
+ * what held before it.  So the last one says what holds now, and how many members a segment has more
+ * than its sets is the number of those who entered less that of those who left.
+ *
+ * Where many members of a chunk enter or leave together, one row says it of all of them.  It stands
+ * where one of the chunk's first key would: whoever looks for a member looks in two places.  A row
+ * costs two entries in indexes, which is most of what a statement about many rows costs here.
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -13,9 +17,13 @@
 #include "access/htup_details.h"
 #include "access/stratnum.h"
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/timestamp.h"
 
 #include "state.h"
+
+/* Fewer than these have a row each: who looks for a member reads all rows of several. */
+#define LEAST_TOGETHER	4
 
 static void
 scan_members(SegScan *scan, int32 population, int64 first, int64 last)
@@ -23,37 +31,77 @@ scan_members(SegScan *scan, int32 population, int64 first, int64 last)
 	ScanKeyData keys[3];
 
 	seg_key_int4(&keys[0], SEG_COL_CHANGE_POPULATION, population);
-	seg_key_int8(&keys[1], SEG_COL_CHANGE_MEMBER, first == last ? BTEqualStrategyNumber : BTGreaterEqualStrategyNumber,
-				 first);
+	seg_key_int8(&keys[1], SEG_COL_CHANGE_MEMBER, BTGreaterEqualStrategyNumber, first);
 	seg_key_int8(&keys[2], SEG_COL_CHANGE_MEMBER, BTLessEqualStrategyNumber, last);
-	seg_scan_begin(scan, SEG_REL_CHANGE, SEG_REL_CHANGE_MEMBER, first == last ? 2 : 3, keys);
+	seg_scan_begin(scan, SEG_REL_CHANGE, SEG_REL_CHANGE_MEMBER, lengthof(keys), keys);
+}
+
+SegMemberSet *
+seg_tail_scanned_members(const SegScan *scan)
+{
+	bool		isnull;
+	Datum		members = seg_scan_datum(scan, SEG_COL_CHANGE_MEMBERS, &isnull);
+
+	return isnull ? NULL : (SegMemberSet *) PG_DETOAST_DATUM(members);
+}
+
+/* One member. */
+
+static void
+take(SegTail *tail, const SegScan *scan)
+{
+	int32		segment = seg_scan_int4(scan, SEG_COL_CHANGE_SEGMENT);
+	int64		id = seg_scan_int8(scan, SEG_COL_CHANGE_ID);
+	SegTailEntry *entry = unconstify(SegTailEntry *, seg_tail_find(tail, segment));
+
+	if (entry == NULL)
+	{
+		if (tail->n == tail->room)
+		{
+			tail->room = Max(tail->room * 2, 16);
+			tail->entries = tail->entries == NULL ? palloc(sizeof(SegTailEntry) * tail->room) :
+				repalloc(tail->entries, sizeof(SegTailEntry) * tail->room);
+		}
+		entry = &tail->entries[tail->n++];
+		*entry = (SegTailEntry) {.segment = segment,.id = PG_INT64_MIN};
+	}
+	if (id < entry->id)
+		return;
+	entry->id = id;
+	entry->entered = seg_scan_bool(scan, SEG_COL_CHANGE_ENTERED);
+}
+
+static void
+take_rows(SegTail *tail, SegScan *scan, int64 member)
+{
+	while (seg_scan_next(scan))
+	{
+		SegMemberSet *members = seg_tail_scanned_members(scan);
+
+		CHECK_FOR_INTERRUPTS();
+		if (members == NULL ? seg_scan_int8(scan, SEG_COL_CHANGE_MEMBER) == member : seg_set_contains(members, member))
+			take(tail, scan);
+	}
 }
 
 void
 seg_tail_of_member(int32 population, int64 member, SegTail *tail)
 {
+	int64		first = seg_chunk_first_key(seg_chunk_of(member));
+	ScanKeyData keys[2];
 	SegScan		scan;
 
 	tail->n = 0;
-	scan_members(&scan, population, member, member);
-	while (seg_scan_next(&scan))
+	seg_key_int4(&keys[0], SEG_COL_CHANGE_POPULATION, population);
+	seg_key_int8(&keys[1], SEG_COL_CHANGE_MEMBER, BTEqualStrategyNumber, member);
+	seg_scan_begin(&scan, SEG_REL_CHANGE, SEG_REL_CHANGE_MEMBER, lengthof(keys), keys);
+	take_rows(tail, &scan, member);
+	if (member != first)
 	{
-		int32		segment = seg_scan_int4(&scan, SEG_COL_CHANGE_SEGMENT);
-		SegTailEntry *entry = unconstify(SegTailEntry *, seg_tail_find(tail, segment));
-
-		CHECK_FOR_INTERRUPTS();
-		if (entry == NULL)
-		{
-			if (tail->n == tail->room)
-			{
-				tail->room = Max(tail->room * 2, 16);
-				tail->entries = tail->entries == NULL ? palloc(sizeof(SegTailEntry) * tail->room) :
-					repalloc(tail->entries, sizeof(SegTailEntry) * tail->room);
-			}
-			entry = &tail->entries[tail->n++];
-			entry->segment = segment;
-		}
-		entry->entered = seg_scan_bool(&scan, SEG_COL_CHANGE_ENTERED);
+		seg_key_int4(&keys[0], SEG_COL_CHANGE_POPULATION, population);
+		seg_key_int8(&keys[1], SEG_COL_CHANGE_MEMBER, BTEqualStrategyNumber, first);
+		seg_scan_again(&scan, lengthof(keys), keys);
+		take_rows(tail, &scan, member);
 	}
 	seg_scan_end(&scan);
 }
@@ -69,42 +117,69 @@ seg_tail_find(const SegTail *tail, int32 segment)
 
 /* Chunks. */
 
-static inline void
-set_last(SegTailChunk *tail, int64 member, bool entered)
+/* What a row says, the last so far. */
+static void
+apply_row(SegTailChunk *tail, const SegTailRow *row)
 {
-	int			word = (int) (member & SEG_CHUNK_MASK) / 64;
-	uint64		bit = UINT64CONST(1) << (member % 64);
+	int			word = (int) (row->member & SEG_CHUNK_MASK) / 64;
+	uint64		bits[SEG_CHUNK_WORDS];
+	uint64	   *come = row->entered ? tail->entered : tail->left;
+	uint64	   *gone = row->entered ? tail->left : tail->entered;
 
-	tail->entered[word] = entered ? tail->entered[word] | bit : tail->entered[word] & ~bit;
-	tail->left[word] = entered ? tail->left[word] & ~bit : tail->left[word] | bit;
-	tail->net += entered ? 1 : -1;
+	tail->net += row->entered ? seg_tail_row_count(row) : -seg_tail_row_count(row);
+	if (row->members == NULL)
+	{
+		uint64		bit = UINT64CONST(1) << (row->member % 64);
+
+		come[word] |= bit;
+		gone[word] &= ~bit;
+		return;
+	}
+	seg_set_bits_of_chunk(row->members, seg_chunk_of(row->member), bits);
+	for (int w = 0; w < SEG_CHUNK_WORDS; w++)
+	{
+		come[w] |= bits[w];
+		gone[w] &= ~bits[w];
+	}
 }
 
-SegTailRow *
-seg_tail_rows(int32 population, int64 chunk, Size *n)
+/* The rest of a scan; palloc'd. */
+static SegTailRow *
+read_rows(SegScan *scan, Size *n)
 {
-	int64		first = seg_chunk_first_key(chunk);
 	Size		room = 64;
 	SegTailRow *rows = palloc(sizeof(SegTailRow) * room);
-	SegScan		scan;
 
 	*n = 0;
-	scan_members(&scan, population, first, first + SEG_CHUNK_MASK);
-	while (seg_scan_next(&scan))
+	while (seg_scan_next(scan))
 	{
+		SegMemberSet *members = seg_tail_scanned_members(scan);
 		bool		isnull;
 
 		CHECK_FOR_INTERRUPTS();
 		if (*n == room)
 			rows = repalloc_huge(rows, sizeof(SegTailRow) * (room *= 2));
 		rows[(*n)++] = (SegTailRow) {
-			.id = seg_scan_int8(&scan, SEG_COL_CHANGE_ID),
-			.member = seg_scan_int8(&scan, SEG_COL_CHANGE_MEMBER),
-			.at = DatumGetTimestampTz(seg_scan_datum(&scan, SEG_COL_CHANGE_AT, &isnull)),
-			.segment = seg_scan_int4(&scan, SEG_COL_CHANGE_SEGMENT),
-			.entered = seg_scan_bool(&scan, SEG_COL_CHANGE_ENTERED)
+			.id = seg_scan_int8(scan, SEG_COL_CHANGE_ID),
+			.member = seg_scan_int8(scan, SEG_COL_CHANGE_MEMBER),
+			.members = members == NULL ? NULL : seg_set_copy(members),
+			.at = DatumGetTimestampTz(seg_scan_datum(scan, SEG_COL_CHANGE_AT, &isnull)),
+			.segment = seg_scan_int4(scan, SEG_COL_CHANGE_SEGMENT),
+			.entered = seg_scan_bool(scan, SEG_COL_CHANGE_ENTERED)
 		};
 	}
+	return rows;
+}
+
+SegTailRow *
+seg_tail_rows(int32 population, int64 chunk, Size *n)
+{
+	int64		first = seg_chunk_first_key(chunk);
+	SegTailRow *rows;
+	SegScan		scan;
+
+	scan_members(&scan, population, first, first + SEG_CHUNK_MASK);
+	rows = read_rows(&scan, n);
 	seg_scan_end(&scan);
 	return rows;
 }
@@ -136,7 +211,7 @@ seg_tail_of_rows(SegTailRow *rows, Size nrows, int *n)
 	{
 		if (i == 0 || rows[i].segment != rows[i - 1].segment)
 			tails[(*n)++].segment = rows[i].segment;
-		set_last(&tails[*n - 1], rows[i].member, rows[i].entered);
+		apply_row(&tails[*n - 1], &rows[i]);
 	}
 	return tails;
 }
@@ -153,36 +228,33 @@ seg_tail_of_chunk(int32 population, int64 chunk, int *n)
 }
 
 static void
-scan_segment(SegScan *scan, int32 segment, int64 from)
+scan_segment(SegScan *scan, int32 segment, int64 first, int64 last)
 {
-	ScanKeyData keys[2];
+	ScanKeyData keys[3];
 
 	seg_key_int4(&keys[0], SEG_COL_CHANGE_SEGMENT, segment);
-	seg_key_int8(&keys[1], SEG_COL_CHANGE_MEMBER, BTGreaterEqualStrategyNumber, from);
+	seg_key_int8(&keys[1], SEG_COL_CHANGE_MEMBER, BTGreaterEqualStrategyNumber, first);
+	seg_key_int8(&keys[2], SEG_COL_CHANGE_MEMBER, BTLessEqualStrategyNumber, last);
 	seg_scan_begin(scan, SEG_REL_CHANGE, SEG_REL_CHANGE_SEGMENT, lengthof(keys), keys);
 }
 
 bool
 seg_tail_of_segment(int32 segment, int64 chunk, SegTailChunk *tail)
 {
-	bool		found = false;
+	int64		first = seg_chunk_first_key(chunk);
+	SegTailRow *rows;
+	Size		n;
 	SegScan		scan;
 
 	memset(tail, 0, sizeof(SegTailChunk));
 	tail->segment = segment;
-	scan_segment(&scan, segment, seg_chunk_first_key(chunk));
-	while (seg_scan_next(&scan))
-	{
-		int64		member = seg_scan_int8(&scan, SEG_COL_CHANGE_MEMBER);
-
-		CHECK_FOR_INTERRUPTS();
-		if (seg_chunk_of(member) != chunk)
-			break;
-		set_last(tail, member, seg_scan_bool(&scan, SEG_COL_CHANGE_ENTERED));
-		found = true;
-	}
+	scan_segment(&scan, segment, first, first + SEG_CHUNK_MASK);
+	rows = read_rows(&scan, &n);
 	seg_scan_end(&scan);
-	return found;
+	qsort(rows, n, sizeof(SegTailRow), compare_rows);
+	for (Size i = 0; i < n; i++)
+		apply_row(tail, &rows[i]);
+	return n > 0;
 }
 
 /* The chunk of the first row of a scan, which is ended. */
@@ -204,7 +276,7 @@ seg_tail_next_chunk(int32 segment, int64 from, int64 *chunk)
 
 	if (from > SEG_LAST_CHUNK)
 		return false;
-	scan_segment(&scan, segment, seg_chunk_first_key(from));
+	scan_segment(&scan, segment, seg_chunk_first_key(from), PG_INT64_MAX);
 	return first_chunk(&scan, chunk);
 }
 
@@ -225,11 +297,14 @@ seg_tail_net(int32 segment)
 	int64		net = 0;
 	SegScan		scan;
 
-	scan_segment(&scan, segment, PG_INT64_MIN);
+	scan_segment(&scan, segment, PG_INT64_MIN, PG_INT64_MAX);
 	while (seg_scan_next(&scan))
 	{
+		SegMemberSet *members = seg_tail_scanned_members(&scan);
+		int64		n = members == NULL ? 1 : seg_set_cardinality(members);
+
 		CHECK_FOR_INTERRUPTS();
-		net += seg_scan_bool(&scan, SEG_COL_CHANGE_ENTERED) ? 1 : -1;
+		net += seg_scan_bool(&scan, SEG_COL_CHANGE_ENTERED) ? n : -n;
 	}
 	seg_scan_end(&scan);
 	return net;
@@ -262,11 +337,12 @@ seg_tail_writer_init(SegTailWriter *w, int32 population)
 	w->context = CurrentMemoryContext;
 }
 
-void
-seg_tail_append(SegTailWriter *w, int64 member, int32 segment, bool entered, TimestampTz at, SegReason reason)
+static void
+append(SegTailWriter *w, int64 member, const SegMemberSet *members, int32 segment, bool entered, TimestampTz at,
+	   SegReason reason)
 {
-	Datum		values[SEG_COL_CHANGE_NUMBER];
-	bool		nulls[SEG_COL_CHANGE_NUMBER] = {false};
+	Datum		values[SEG_COL_CHANGE_MEMBERS] = {0};
+	bool		nulls[SEG_COL_CHANGE_MEMBERS] = {false};
 
 	if (!w->open)
 	{
@@ -284,8 +360,31 @@ seg_tail_append(SegTailWriter *w, int64 member, int32 segment, bool entered, Tim
 	values[SEG_COL_CHANGE_AT - 1] = TimestampTzGetDatum(at);
 	values[SEG_COL_CHANGE_REASON - 1] = CharGetDatum(reason);
 	nulls[SEG_COL_CHANGE_NUMBER - 1] = true;
-	values[SEG_COL_CHANGE_NUMBER - 1] = (Datum) 0;
+	values[SEG_COL_CHANGE_MEMBERS - 1] = PointerGetDatum(members);
+	nulls[SEG_COL_CHANGE_MEMBERS - 1] = members == NULL;
 	seg_writer_insert(&w->writer, values, nulls);
+}
+
+void
+seg_tail_append(SegTailWriter *w, int64 member, int32 segment, bool entered, TimestampTz at, SegReason reason)
+{
+	append(w, member, NULL, segment, entered, at, reason);
+}
+
+void
+seg_tail_append_bits(SegTailWriter *w, int64 chunk, const uint64 bits[SEG_CHUNK_WORDS], int32 segment, bool entered,
+					 TimestampTz at, SegReason reason)
+{
+	int64		first = seg_chunk_first_key(chunk);
+
+	if (pg_popcount((const char *) bits, sizeof(uint64) * SEG_CHUNK_WORDS) >= LEAST_TOGETHER)
+	{
+		append(w, first, seg_set_from_bits(chunk, bits), segment, entered, at, reason);
+		return;
+	}
+	for (int word = 0; word < SEG_CHUNK_WORDS; word++)
+		for (uint64 left = bits[word]; left != 0; left &= left - 1)
+			append(w, first + word * 64 + pg_rightmost_one_pos64(left), NULL, segment, entered, at, reason);
 }
 
 void

@@ -191,20 +191,38 @@ is_same(const SegMemberSet *a, const SegMemberSet *b)
 }
 
 static void
-put_change(SegStoreWriter *w, int i, int64 member, bool holds)
+tell_listener(const SegStoreWriter *w, int i, const uint64 *bits, bool holds)
+{
+	const SegStoreListener *listener = w->task->listener;
+
+	for (int word = 0; word < SEG_CHUNK_WORDS; word++)
+		for (uint64 left = bits[word]; left != 0; left &= left - 1)
+		{
+			CHECK_FOR_INTERRUPTS();
+			listener->differs(listener->arg, i, seg_chunk_first_key(w->chunk) + word * 64 + pg_rightmost_one_pos64(left),
+							  holds);
+		}
+}
+
+/* Members of the chunk at hand, n of them. */
+static void
+put_changes(SegStoreWriter *w, int i, const uint64 *bits, int n, bool holds)
 {
 	const SegStoreTask *task = w->task;
+	const SegSegment *segment = task->segments[i];
 
+	if (n == 0)
+		return;
+	w->changes += n;
 	if (task->listener != NULL)
-		task->listener->differs(task->listener->arg, i, member, holds);
-	else
 	{
-		seg_tail_append(&w->tail, member, task->segments[i]->id, holds, task->now, task->reason);
-		if (task->segments[i]->notify && !w->notified[i])
-			seg_feed_notify(task->population, task->segments[i]);
-		w->notified[i] = true;
+		tell_listener(w, i, bits, holds);
+		return;
 	}
-	w->changes++;
+	seg_tail_append_bits(&w->tail, w->chunk, bits, segment->id, holds, task->now, task->reason);
+	if (segment->notify && !w->notified[i])
+		seg_feed_notify(task->population, segment);
+	w->notified[i] = true;
 }
 
 /* Finds whoever is found otherwise than what is stored says, of those who matter. */
@@ -213,7 +231,12 @@ compare(SegStoreWriter *w, int i, const SegMemberSet *stored, const SegTailChunk
 {
 	uint64		found[SEG_CHUNK_WORDS];
 	uint64		old[SEG_CHUNK_WORDS];
+	uint64		entered[SEG_CHUNK_WORDS];
+	uint64		left[SEG_CHUNK_WORDS];
+	int			nentered = 0;
+	int			nleft = 0;
 
+	CHECK_FOR_INTERRUPTS();
 	if (tail == NULL && only == NULL && is_same(w->found[i], stored))
 		return;
 	expand(w->found[i], w->chunk, found);
@@ -223,14 +246,11 @@ compare(SegStoreWriter *w, int i, const SegMemberSet *stored, const SegTailChunk
 		uint64		was = tail == NULL ? old[word] : (old[word] | tail->entered[word]) & ~tail->left[word];
 		uint64		differ = (found[word] ^ was) & (only == NULL ? PG_UINT64_MAX : only[word]);
 
-		for (; differ != 0; differ &= differ - 1)
-		{
-			int			bit = pg_rightmost_one_pos64(differ);
-
-			CHECK_FOR_INTERRUPTS();
-			put_change(w, i, seg_chunk_first_key(w->chunk) + word * 64 + bit, (found[word] >> bit) & 1);
-		}
+		nentered += pg_popcount64(entered[word] = differ & found[word]);
+		nleft += pg_popcount64(left[word] = differ & ~found[word]);
 	}
+	put_changes(w, i, entered, nentered, true);
+	put_changes(w, i, left, nleft, false);
 }
 
 static const SegTailChunk *

@@ -72,10 +72,10 @@ extern int64 seg_store_build(const SegStoreTask *task, const SegProgram *program
 
 /*
  * store_fold.c: makes sets of what the tail says of chunks, and history of the tail, chunk after
- * chunk, until there were about so many rows; nothing where somebody else has locked the feed.
+ * chunk, until there were about so many changes; nothing where somebody else has locked the feed.
  * Chunks for which it is worth it at a moment, DT_NOEND: all.  *next is the first to be looked at,
  * and then the one after the last that was.  The caller has locked the population.
- * Returns how many rows of the tail that were.
+ * Returns how many changes that were.
  */
 extern int64 seg_store_fold_some(const SegPopulation *population, int64 most, TimestampTz now, int64 *next);
 

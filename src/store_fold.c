@@ -25,11 +25,12 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "feed.h"
 #include "lock.h"
 #include "store.h"
 
-/* Worth a fold: so many rows, or one so old. */
-#define ENOUGH_ROWS		500
+/* Worth a fold: so many changes, or one so old. */
+#define ENOUGH_CHANGES	500
 #define OLD_ENOUGH		(10 * USECS_PER_MINUTE)
 
 static ArrayType *
@@ -54,11 +55,16 @@ execute(const char *sql, int n, Oid *types, Datum *values, int expected)
 static bool
 is_worth(const SegTailRow *rows, Size n, TimestampTz now)
 {
-	if (TIMESTAMP_IS_NOEND(now) || n >= ENOUGH_ROWS)
+	int64		changes = 0;
+
+	if (TIMESTAMP_IS_NOEND(now))
 		return n > 0;
 	for (Size i = 0; i < n; i++)
-		if (rows[i].at > now || rows[i].at <= now - OLD_ENOUGH)
+	{
+		changes += seg_tail_row_count(&rows[i]);
+		if (changes >= ENOUGH_CHANGES || rows[i].at > now || rows[i].at <= now - OLD_ENOUGH)
 			return true;
+	}
 	return false;
 }
 
@@ -133,7 +139,10 @@ write_counts(const SegTailChunk *tails, int n)
 			2, types, values, SPI_OK_UPDATE);
 }
 
-/* Rows get their places in the feed, if they have none, in the order of their ids. */
+/*
+ * Rows get their places in the feed, if they have none, in the order of their ids.  In history each
+ * member has a row of his own, so that his are found.
+ */
 static void
 move_to_history(int32 population, int64 chunk, ArrayType *ids)
 {
@@ -147,10 +156,14 @@ move_to_history(int32 population, int64 chunk, ArrayType *ids)
 	values[3] = PointerGetDatum(ids);
 	execute("WITH moved AS (DELETE FROM segments.change WHERE population = $1 AND member BETWEEN $2 AND $3"
 			" AND id = ANY ($4) RETURNING *)"
+			", placed AS (SELECT m.*, coalesce(m.number, " SEG_FEED_PLACES("m.members") ") AS place"
+			" FROM (SELECT * FROM moved ORDER BY id) AS m)"
 			" INSERT INTO segments.history (id, population, member, segment, entered, at, reason, number)"
-			" SELECT m.id, m.population, m.member, m.segment, m.entered, m.at, m.reason,"
-			" coalesce(m.number, pg_catalog.nextval('segments.change_number'))"
-			" FROM (SELECT * FROM moved ORDER BY id) AS m",
+			" SELECT id, population, member, segment, entered, at, reason, place FROM placed WHERE members IS NULL"
+			" UNION ALL"
+			" SELECT p.id, p.population, m.member, p.segment, p.entered, p.at, p.reason, p.place + m.nth - 1"
+			" FROM placed AS p, segments.unnest(p.members) WITH ORDINALITY AS m (member, nth)"
+			" WHERE p.members IS NOT NULL",
 			4, types, values, SPI_OK_INSERT);
 }
 
@@ -162,12 +175,15 @@ fold(const SegPopulation *population, int64 chunk, TimestampTz now)
 	Size		nrows;
 	SegTailRow *rows = seg_tail_rows(population->id, chunk, &nrows);
 	bool		worth = is_worth(rows, nrows, now);
+	int64		changes = 0;
 	SegTailChunk *tails;
 	int			n;
 	SegUser		user;
 
 	if (worth)
 	{
+		for (Size i = 0; i < nrows; i++)
+			changes += seg_tail_row_count(&rows[i]);
 		tails = seg_tail_of_rows(rows, nrows, &n);
 		seg_user_become_extension(&user);
 		SPI_connect();
@@ -180,7 +196,7 @@ fold(const SegPopulation *population, int64 chunk, TimestampTz now)
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
-	return worth ? nrows : 0;
+	return changes;
 }
 
 int64

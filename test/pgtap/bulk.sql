@@ -73,7 +73,7 @@ CREATE FUNCTION read_of_changes() RETURNS bigint LANGUAGE sql VOLATILE AS
 	$$ SELECT idx_tup_fetch FROM pg_stat_xact_all_tables WHERE relid = 'segments.change'::regclass $$;
 SELECT count(*) AS changes, read_of_changes() AS before FROM segments.change c JOIN segments.population p ON p.id = c.population WHERE p.name = 'visitors' \gset
 CALL segments.maintain(population => 'visitors');
-SELECT cmp_ok(read_of_changes() - :before, '<', 3 * :changes::bigint, 'changes that are not worth a fold are read by who evaluates, and once more');
+SELECT cmp_ok(read_of_changes() - :before, '<=', 3 * :changes::bigint, 'changes that are not worth a fold are read by who evaluates, and once more');
 SELECT is((SELECT count(*) FROM segments.change c JOIN segments.population p ON p.id = c.population WHERE p.name = 'visitors'), :changes::bigint,
 	'and are left alone');
 

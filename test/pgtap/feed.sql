@@ -3,7 +3,7 @@
 \set QUIET on
 SET client_min_messages = warning;
 BEGIN;
-SELECT plan(103);
+SELECT plan(114);
 
 CREATE ROLE seg_owner;
 CREATE ROLE seg_crm;
@@ -33,7 +33,7 @@ $$INSERT INTO segments.change (population, member, segment, entered, at, reason)
 	SELECT s.population, $1, s.id, $3, $5, $4 FROM segments.segment s WHERE s.name = $2$$;
 CREATE FUNCTION fold() RETURNS void LANGUAGE sql AS
 $$WITH folded AS (DELETE FROM segments.change WHERE number IS NOT NULL RETURNING *)
-	INSERT INTO segments.history SELECT * FROM folded$$;
+	INSERT INTO segments.history SELECT id, population, member, segment, entered, at, reason, number FROM folded$$;
 -- Numbers come from a sequence that nobody sets back: place in the feed from 1 on.
 SELECT coalesce((SELECT last_value FROM segments.change_number WHERE is_called), 0) AS base \gset
 CREATE FUNCTION position_of(name text) RETURNS bigint LANGUAGE sql AS 'SELECT "position" FROM segments.consumer c WHERE c.name = $1';
@@ -80,7 +80,8 @@ SELECT is(polled('crm'), '3 out of old, 3 into old, 4 into odd, 5 into odd', 'fr
 SELECT is(polled('crm', 3), '3 out of old, 3 into old, 4 into odd', 'with one limit');
 SELECT is((SELECT count(*) FROM segments.change WHERE number IS NULL), 1::bigint, 'only the feed that is asked for gets numbers');
 -- upkeep may move a part, not the one with the lowest numbers
-WITH folded AS (DELETE FROM segments.change WHERE member = 5 RETURNING *) INSERT INTO segments.history SELECT * FROM folded;
+WITH folded AS (DELETE FROM segments.change WHERE member = 5 RETURNING *)
+INSERT INTO segments.history SELECT id, population, member, segment, entered, at, reason, number FROM folded;
 SELECT is(polled('crm', 3), '3 out of old, 3 into old, 4 into odd', 'in order, whatever has been moved');
 SELECT is(polled('crm'), '3 out of old, 3 into old, 4 into odd, 5 into odd', 'and all of them');
 SELECT is(polled('crm', 1), '3 out of old', 'one');
@@ -94,6 +95,27 @@ SELECT results_eq(format($$SELECT number, member, entered FROM segments.poll('cr
 FROM unnest('{1,63,64,65,700,5003,5004,2147483647}'::int[]) n;
 SELECT is((SELECT count(*) FROM segments.poll('crm')), 1000::bigint, 'a thousand unless it is said otherwise');
 SELECT is_empty($$SELECT FROM (SELECT id, lag(id) OVER (ORDER BY number) AS before FROM segments.change WHERE number IS NOT NULL) c WHERE id < before$$, 'numbers rise with ids');
+DELETE FROM segments.change WHERE at = '2026-03-05';
+
+-- Several in one row, each with a number of his own; a row begins and ends anywhere in what is polled.
+INSERT INTO segments.change (population, member, segment, entered, at, reason, members)
+SELECT s.population, 0, s.id, i % 2 = 0, '2026-03-05', 'd', array_agg(m ORDER BY m)::int[]::segments.member_set
+FROM generate_series(1, 20) i, generate_series(i, 50 * i, i) m, segments.segment s WHERE s.name = 'old' GROUP BY s.id, i ORDER BY i;
+SELECT write(7, 'odd', true, 'd', '2026-03-05'), write(8, 'odd', true, 'd', '2026-03-05');
+SELECT results_eq(format($$SELECT number, member, entered FROM segments.poll('crm', %s)$$, n),
+	format($$SELECT c.number, c.member, event = 'entered' FROM segments.changes c, segments.consumer k
+	WHERE c.population = 'customers' AND k.name = 'crm' AND c.number > k.position ORDER BY c.number LIMIT %s$$, n), 'the first ' || n || ' of those who come together')
+FROM unnest('{1,49,50,51,700,1005,1006,1007}'::int[]) n;
+SELECT results_eq($$SELECT segment, member, entered FROM segments.poll('crm', 2000) WHERE at = '2026-03-05'$$,
+	$$SELECT 'old', m::bigint, i % 2 = 0 FROM generate_series(1, 20) i, generate_series(i, 50 * i, i) m UNION ALL VALUES ('odd', 7::bigint, true), ('odd', 8, true)$$, 'all of them, in order');
+SELECT number AS within, member AS last_one FROM segments.poll('crm', 75) ORDER BY number DESC LIMIT 1 \gset
+SAVEPOINT within;
+SELECT segments.acknowledge('crm', :within);
+SELECT results_eq($$SELECT member FROM segments.poll('crm', 3)$$, format('SELECT (%s + 2 * i)::bigint FROM generate_series(1, 3) i', :last_one), 'some of a row may be acknowledged');
+SELECT segments.acknowledge('crm', (SELECT max(number) FROM segments.poll('crm', 10000)));
+SELECT segments.create_consumer('late', 'customers');
+SELECT is(position_of('late'), position_of('crm'), 'the end of the feed is behind the last of a row');
+ROLLBACK TO within;
 DELETE FROM segments.change WHERE at = '2026-03-05';
 
 -- Acknowledging.
