@@ -112,7 +112,9 @@ CREATE VIEW exact AS
 	WHERE s.kind = 'dynamic' AND (s.valid_until IS NULL OR s.valid_until > clock_timestamp());
 -- Sets, and what has not been folded into them yet.
 CREATE VIEW stored AS
-	WITH last AS (SELECT DISTINCT ON (segment, member) segment, member, entered FROM segments.change ORDER BY segment, member, id DESC)
+	WITH one AS (SELECT id, segment, member, entered FROM segments.change WHERE members IS NULL
+		UNION ALL SELECT c.id, c.segment, m.member, c.entered FROM segments.change c, segments.unnest(c.members) AS m (member) WHERE c.members IS NOT NULL),
+		last AS (SELECT DISTINCT ON (segment, member) segment, member, entered FROM one ORDER BY segment, member, id DESC)
 	SELECT s.name AS segment, n.member
 	FROM segments.segment s, LATERAL (
 		SELECT u.member FROM segments.membership m, segments.unnest(m.members) AS u (member) WHERE m.segment = s.id
