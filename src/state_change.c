@@ -121,7 +121,7 @@ seg_tail_find(const SegTail *tail, int32 segment)
 static void
 apply_row(SegTailChunk *tail, const SegTailRow *row)
 {
-	int			word = (int) (row->member & SEG_CHUNK_MASK) / 64;
+	int			offset = (int) (row->member & SEG_CHUNK_MASK);
 	uint64		bits[SEG_CHUNK_WORDS];
 	uint64	   *come = row->entered ? tail->entered : tail->left;
 	uint64	   *gone = row->entered ? tail->left : tail->entered;
@@ -129,10 +129,10 @@ apply_row(SegTailChunk *tail, const SegTailRow *row)
 	tail->net += row->entered ? seg_tail_row_count(row) : -seg_tail_row_count(row);
 	if (row->members == NULL)
 	{
-		uint64		bit = UINT64CONST(1) << (row->member % 64);
+		uint64		bit = UINT64CONST(1) << (offset % 64);
 
-		come[word] |= bit;
-		gone[word] &= ~bit;
+		come[offset / 64] |= bit;
+		gone[offset / 64] &= ~bit;
 		return;
 	}
 	seg_set_bits_of_chunk(row->members, seg_chunk_of(row->member), bits);

@@ -14,6 +14,9 @@ our @EXPORT = qw(create_server configure_server kill_server run_quietly server_d
 my $dir = File::Temp->newdir;
 my %port;
 
+# An extension that is built with sanitizers needs their library in the server (test/cluster.sh).
+my $preload = $ENV{SANITIZE} ? 'ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(gcc -print-file-name=libasan.so) ' : '';
+
 END
 {
 	local $?;
@@ -72,7 +75,7 @@ sub start_server
 
 	for (1 .. 100)
 	{
-		return if system("pg_ctl -D $dir/$server -l $dir/$server.log -w -s start >>$dir/log 2>&1") == 0;
+		return if system("${preload}pg_ctl -D $dir/$server -l $dir/$server.log -w -s start >>$dir/log 2>&1") == 0;
 		select(undef, undef, undef, 0.1);
 	}
 	die "$server does not start:\n" . Scratch::slurp("$dir/$server.log");
