@@ -212,6 +212,7 @@ seg_scan_again(SegScan *scan, int nkeys, ScanKey keys)
 
 		while (form->indkey.values[column] != keys[i].sk_attno)
 			column++;
+		Assert(column < form->indnkeyatts);
 		keys[i].sk_attno = column + 1;
 	}
 	index_rescan(scan->scan->iscan, keys, nkeys, NULL, 0);

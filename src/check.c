@@ -137,7 +137,7 @@ check_count(const Report *report, const SegSegment *segment)
 	seg_scan_begin(&scan, SEG_REL_MEMBERSHIP, SEG_REL_MEMBERSHIP_SEGMENT_CHUNK, 1, &key);
 	while (seg_scan_next(&scan))
 	{
-		SegMemberSet *set = seg_state_scanned(&scan);
+		SegMemberSet *set = seg_state_scanned(&scan, SEG_COL_MEMBERSHIP_MEMBERS);
 
 		CHECK_FOR_INTERRUPTS();
 		counted += seg_set_cardinality(set);

@@ -326,7 +326,7 @@ read_history(Batch *batch, const Consumer *consumer)
 static void
 offer_row(Batch *batch, const SegScan *scan, int64 number, int64 position)
 {
-	SegMemberSet *members = seg_tail_scanned_members(scan);
+	SegMemberSet *members = seg_state_scanned(scan, SEG_COL_CHANGE_MEMBERS);
 	SegSetIter	it;
 	int64		member;
 
@@ -340,6 +340,7 @@ offer_row(Batch *batch, const SegScan *scan, int64 number, int64 position)
 	for (; seg_set_next(&it, &member); number++)
 		if (number > position)
 			(void) batch_offer(batch, scan, member, number);
+	pfree(members);
 }
 
 /* The tail has no order of numbers, but upkeep keeps it short. */

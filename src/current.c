@@ -344,7 +344,7 @@ chunks_next(Chunks *chunks)
 		chunks->from = chunk + 1;
 		if (chunks->set_chunk == chunk)
 		{
-			members = seg_state_scanned(&chunks->sets);
+			members = seg_state_scanned(&chunks->sets, SEG_COL_MEMBERSHIP_MEMBERS);
 			chunks->used = true;
 		}
 		if (chunks->tail_chunk == chunk)

@@ -74,8 +74,8 @@ extern SegMemberSet *seg_state_members(int32 population, int64 chunk, int32 segm
  */
 extern void seg_state_touch(int32 population, int64 chunk, TimestampTz settled, bool keep_version);
 
-/* The members in the row of segments.membership at hand, palloc'd. */
-extern SegMemberSet *seg_state_scanned(const SegScan *scan);
+/* The set in a column of the row at hand, palloc'd; NULL for null. */
+extern SegMemberSet *seg_state_scanned(const SegScan *scan, AttrNumber column);
 
 /* state_change.c */
 
@@ -100,9 +100,6 @@ typedef struct SegTail
 } SegTail;
 
 extern void seg_tail_of_member(int32 population, int64 member, SegTail *tail);
-
-/* The members of a row of segments.change that speaks of several, or NULL; as they lie, or palloc'd. */
-extern SegMemberSet *seg_tail_scanned_members(const SegScan *scan);
 
 /* NULL: the tail does not speak of it. */
 extern const SegTailEntry *seg_tail_find(const SegTail *tail, int32 segment);
@@ -136,7 +133,7 @@ seg_tail_row_count(const SegTailRow *row)
 	return row->members == NULL ? 1 : (int) seg_set_cardinality(row->members);
 }
 
-extern SegTailRow *seg_tail_rows(int32 population, int64 chunk, Size *n);
+extern SegTailRow *seg_tail_rows(int32 population, int64 chunk, Size *n);	/* palloc'd; NULL: none */
 extern SegTailChunk *seg_tail_of_rows(SegTailRow *rows, Size nrows, int *n);
 
 /* Of one segment alone; false if the tail says nothing. */

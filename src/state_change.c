@@ -36,15 +36,6 @@ scan_members(SegScan *scan, int32 population, int64 first, int64 last)
 	seg_scan_begin(scan, SEG_REL_CHANGE, SEG_REL_CHANGE_MEMBER, lengthof(keys), keys);
 }
 
-SegMemberSet *
-seg_tail_scanned_members(const SegScan *scan)
-{
-	bool		isnull;
-	Datum		members = seg_scan_datum(scan, SEG_COL_CHANGE_MEMBERS, &isnull);
-
-	return isnull ? NULL : (SegMemberSet *) PG_DETOAST_DATUM(members);
-}
-
 /* One member. */
 
 static void
@@ -76,11 +67,13 @@ take_rows(SegTail *tail, SegScan *scan, int64 member)
 {
 	while (seg_scan_next(scan))
 	{
-		SegMemberSet *members = seg_tail_scanned_members(scan);
+		SegMemberSet *members = seg_state_scanned(scan, SEG_COL_CHANGE_MEMBERS);
 
 		CHECK_FOR_INTERRUPTS();
 		if (members == NULL ? seg_scan_int8(scan, SEG_COL_CHANGE_MEMBER) == member : seg_set_contains(members, member))
 			take(tail, scan);
+		if (members != NULL)
+			pfree(members);
 	}
 }
 
@@ -143,45 +136,55 @@ apply_row(SegTailChunk *tail, const SegTailRow *row)
 	}
 }
 
-/* The rest of a scan; palloc'd. */
+/* The rows of a scan, which is ended; palloc'd, NULL if there are none. */
 static SegTailRow *
 read_rows(SegScan *scan, Size *n)
 {
-	Size		room = 64;
-	SegTailRow *rows = palloc(sizeof(SegTailRow) * room);
+	Size		room = 0;
+	SegTailRow *rows = NULL;
 
 	*n = 0;
 	while (seg_scan_next(scan))
 	{
-		SegMemberSet *members = seg_tail_scanned_members(scan);
 		bool		isnull;
 
 		CHECK_FOR_INTERRUPTS();
 		if (*n == room)
-			rows = repalloc_huge(rows, sizeof(SegTailRow) * (room *= 2));
+		{
+			room = Max(room * 2, 64);
+			rows = rows == NULL ? palloc(sizeof(SegTailRow) * room) : repalloc_huge(rows, sizeof(SegTailRow) * room);
+		}
 		rows[(*n)++] = (SegTailRow) {
 			.id = seg_scan_int8(scan, SEG_COL_CHANGE_ID),
 			.member = seg_scan_int8(scan, SEG_COL_CHANGE_MEMBER),
-			.members = members == NULL ? NULL : seg_set_copy(members),
+			.members = seg_state_scanned(scan, SEG_COL_CHANGE_MEMBERS),
 			.at = DatumGetTimestampTz(seg_scan_datum(scan, SEG_COL_CHANGE_AT, &isnull)),
 			.segment = seg_scan_int4(scan, SEG_COL_CHANGE_SEGMENT),
 			.entered = seg_scan_bool(scan, SEG_COL_CHANGE_ENTERED)
 		};
 	}
+	seg_scan_end(scan);
 	return rows;
+}
+
+static void
+free_rows(SegTailRow *rows, Size n)
+{
+	for (Size i = 0; i < n; i++)
+		if (rows[i].members != NULL)
+			pfree(rows[i].members);
+	if (rows != NULL)
+		pfree(rows);
 }
 
 SegTailRow *
 seg_tail_rows(int32 population, int64 chunk, Size *n)
 {
 	int64		first = seg_chunk_first_key(chunk);
-	SegTailRow *rows;
 	SegScan		scan;
 
 	scan_members(&scan, population, first, first + SEG_CHUNK_MASK);
-	rows = read_rows(&scan, n);
-	seg_scan_end(&scan);
-	return rows;
+	return read_rows(&scan, n);
 }
 
 /* By segment; in each, the rows of a member as they came. */
@@ -223,7 +226,7 @@ seg_tail_of_chunk(int32 population, int64 chunk, int *n)
 	SegTailRow *rows = seg_tail_rows(population, chunk, &nrows);
 	SegTailChunk *tails = seg_tail_of_rows(rows, nrows, n);
 
-	pfree(rows);
+	free_rows(rows, nrows);
 	return tails;
 }
 
@@ -250,10 +253,10 @@ seg_tail_of_segment(int32 segment, int64 chunk, SegTailChunk *tail)
 	tail->segment = segment;
 	scan_segment(&scan, segment, first, first + SEG_CHUNK_MASK);
 	rows = read_rows(&scan, &n);
-	seg_scan_end(&scan);
 	qsort(rows, n, sizeof(SegTailRow), compare_rows);
 	for (Size i = 0; i < n; i++)
 		apply_row(tail, &rows[i]);
+	free_rows(rows, n);
 	return n > 0;
 }
 
@@ -300,11 +303,13 @@ seg_tail_net(int32 segment)
 	scan_segment(&scan, segment, PG_INT64_MIN, PG_INT64_MAX);
 	while (seg_scan_next(&scan))
 	{
-		SegMemberSet *members = seg_tail_scanned_members(&scan);
+		SegMemberSet *members = seg_state_scanned(&scan, SEG_COL_CHANGE_MEMBERS);
 		int64		n = members == NULL ? 1 : seg_set_cardinality(members);
 
 		CHECK_FOR_INTERRUPTS();
 		net += seg_scan_bool(&scan, SEG_COL_CHANGE_ENTERED) ? n : -n;
+		if (members != NULL)
+			pfree(members);
 	}
 	seg_scan_end(&scan);
 	return net;
@@ -379,7 +384,10 @@ seg_tail_append_bits(SegTailWriter *w, int64 chunk, const uint64 bits[SEG_CHUNK_
 
 	if (pg_popcount((const char *) bits, sizeof(uint64) * SEG_CHUNK_WORDS) >= LEAST_TOGETHER)
 	{
-		append(w, first, seg_set_from_bits(chunk, bits), segment, entered, at, reason);
+		SegMemberSet *members = seg_set_from_bits(chunk, bits);
+
+		append(w, first, members, segment, entered, at, reason);
+		pfree(members);
 		return;
 	}
 	for (int word = 0; word < SEG_CHUNK_WORDS; word++)

@@ -75,13 +75,12 @@ static Size cached_bytes = 0;
 static List *added = NIL;		/* of Added *, in TopTransactionContext */
 
 SegMemberSet *
-seg_state_scanned(const SegScan *scan)
+seg_state_scanned(const SegScan *scan, AttrNumber column)
 {
 	bool		isnull;
-	Datum		datum = seg_scan_datum(scan, SEG_COL_MEMBERSHIP_MEMBERS, &isnull);
+	Datum		datum = seg_scan_datum(scan, column, &isnull);
 
-	Assert(!isnull);
-	return (SegMemberSet *) PG_DETOAST_DATUM_COPY(datum);
+	return isnull ? NULL : (SegMemberSet *) PG_DETOAST_DATUM_COPY(datum);
 }
 
 /* The cache. */
@@ -283,7 +282,7 @@ static SegMemberSet *
 scanned_into(const SegStateChunk *c, const SegScan *scan)
 {
 	MemoryContext caller = MemoryContextSwitchTo(c->context);
-	SegMemberSet *set = seg_state_scanned(scan);
+	SegMemberSet *set = seg_state_scanned(scan, SEG_COL_MEMBERSHIP_MEMBERS);
 
 	MemoryContextSwitchTo(caller);
 	return set;

@@ -34,14 +34,6 @@ scanned_at(const SegScan *scan)
 	return DatumGetTimestampTz(seg_scan_datum(scan, SEG_COL_DUE_AT, &isnull));
 }
 
-static SegMemberSet *
-scanned_members(const SegScan *scan)
-{
-	bool		isnull;
-
-	return (SegMemberSet *) PG_DETOAST_DATUM_COPY(seg_scan_datum(scan, SEG_COL_DUE_MEMBERS, &isnull));
-}
-
 /* The rows of a chunk after a moment and up to another, the earliest first. */
 static void
 scan_between(SegScan *scan, int32 population, int64 chunk, TimestampTz after, TimestampTz until)
@@ -70,7 +62,7 @@ find(SegScan *scan, int64 member)
 
 	while (!found && seg_scan_next(scan))
 	{
-		SegMemberSet *members = scanned_members(scan);
+		SegMemberSet *members = seg_state_scanned(scan, SEG_COL_DUE_MEMBERS);
 
 		CHECK_FOR_INTERRUPTS();
 		found = seg_set_contains(members, member);
@@ -107,7 +99,7 @@ collect(SegScan *scan)
 
 	while (seg_scan_next(scan))
 	{
-		SegMemberSet *members = scanned_members(scan);
+		SegMemberSet *members = seg_state_scanned(scan, SEG_COL_DUE_MEMBERS);
 
 		CHECK_FOR_INTERRUPTS();
 		if (builder == NULL)
@@ -162,7 +154,7 @@ seg_due_some(int32 population, TimestampTz now, int64 most, SegMemberSet **doubt
 	scan_all(&scan, population, now);
 	while (most > 0 && seg_scan_next(&scan))
 	{
-		SegMemberSet *members = scanned_members(&scan);
+		SegMemberSet *members = seg_state_scanned(&scan, SEG_COL_DUE_MEMBERS);
 		SegSetBuilder **builder = &builders[scanned_at(&scan) == SEG_IN_DOUBT ? 0 : 1];
 
 		CHECK_FOR_INTERRUPTS();
@@ -196,7 +188,7 @@ seg_due_earliest(int32 population, int64 chunk, TimestampTz now, bool committed,
 		CHECK_FOR_INTERRUPTS();
 		if (committed && TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(scan.tuple->t_data)))
 			continue;
-		members = scanned_members(&scan);
+		members = seg_state_scanned(&scan, SEG_COL_DUE_MEMBERS);
 		seg_set_iter_init(&it, members);
 		while (seg_set_next(&it, &member))
 			earliest[member & SEG_CHUNK_MASK] = Min(earliest[member & SEG_CHUNK_MASK], at);
@@ -362,7 +354,7 @@ seg_due_settle(int32 population, int64 chunk, TimestampTz now, const SegMemberSe
 	scan_chunk(&scan, population, chunk, now);
 	while (seg_scan_next(&scan))
 	{
-		SegMemberSet *old = scanned_members(&scan);
+		SegMemberSet *old = seg_state_scanned(&scan, SEG_COL_DUE_MEMBERS);
 		SegMemberSet *left = seg_set_combine(SEG_SET_ANDNOT, old, members);
 
 		CHECK_FOR_INTERRUPTS();
@@ -390,7 +382,7 @@ seg_due_settle_one(int32 population, int64 member, TimestampTz now)
 	scan_chunk(&scan, population, seg_chunk_of(member), now);
 	while (seg_scan_next(&scan))
 	{
-		SegMemberSet *members = scanned_members(&scan);
+		SegMemberSet *members = seg_state_scanned(&scan, SEG_COL_DUE_MEMBERS);
 
 		if (seg_set_cardinality(members) == 1 && seg_set_contains(members, member))
 			seg_writer_delete(&writer, &scan.tuple->t_self);

@@ -53,19 +53,24 @@ execute(const char *sql, int n, Oid *types, Datum *values, int expected)
 
 /* Are they worth a fold?  What is dated ahead was found for a moment to come, who knows when. */
 static bool
-is_worth(const SegTailRow *rows, Size n, TimestampTz now)
+is_worth(const SegTailRow *rows, Size n, int64 changes, TimestampTz now)
+{
+	if (TIMESTAMP_IS_NOEND(now) || changes >= ENOUGH_CHANGES)
+		return n > 0;
+	for (Size i = 0; i < n; i++)
+		if (rows[i].at > now || rows[i].at <= now - OLD_ENOUGH)
+			return true;
+	return false;
+}
+
+static int64
+count_changes(const SegTailRow *rows, Size n)
 {
 	int64		changes = 0;
 
-	if (TIMESTAMP_IS_NOEND(now))
-		return n > 0;
 	for (Size i = 0; i < n; i++)
-	{
 		changes += seg_tail_row_count(&rows[i]);
-		if (changes >= ENOUGH_CHANGES || rows[i].at > now || rows[i].at <= now - OLD_ENOUGH)
-			return true;
-	}
-	return false;
+	return changes;
 }
 
 static ArrayType *
@@ -174,16 +179,14 @@ fold(const SegPopulation *population, int64 chunk, TimestampTz now)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	Size		nrows;
 	SegTailRow *rows = seg_tail_rows(population->id, chunk, &nrows);
-	bool		worth = is_worth(rows, nrows, now);
-	int64		changes = 0;
+	int64		changes = count_changes(rows, nrows);
+	bool		worth = is_worth(rows, nrows, changes, now);
 	SegTailChunk *tails;
 	int			n;
 	SegUser		user;
 
 	if (worth)
 	{
-		for (Size i = 0; i < nrows; i++)
-			changes += seg_tail_row_count(&rows[i]);
 		tails = seg_tail_of_rows(rows, nrows, &n);
 		seg_user_become_extension(&user);
 		SPI_connect();
@@ -196,7 +199,7 @@ fold(const SegPopulation *population, int64 chunk, TimestampTz now)
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
-	return changes;
+	return worth ? changes : 0;
 }
 
 int64

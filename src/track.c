@@ -290,6 +290,12 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules,
 	(void) seg_settle_safely(ruleset, got, rules, SEG_BY_DATA, seg_now_latest(), false);
 }
 
+static bool
+is_lookup(const SegUse *use)
+{
+	return use->leads && !AttributeNumberIsValid(use->referred);
+}
+
 /*
  * Rows that are not committed yet may be led by these to members whom nobody could find: rows
  * of a lookup to those who refer to it, rows of a source to the members of the rows below.  A foreign
@@ -298,14 +304,12 @@ settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules,
 static void
 note_recheck(const Touched *t, TriggerEvent event)
 {
-	bool		is_lookup = t->use->leads && t->use->referred == InvalidAttrNumber;
-
 	if (t->missed)
 	{
 		seg_recheck_note(t->use, t->keys, t->nkeys);
 		return;
 	}
-	if (!t->use->leads || (!is_lookup && !t->way))
+	if (!t->use->leads || (!is_lookup(t->use) && !t->way))
 		return;
 	if (TRIGGER_FIRED_BY_TRUNCATE(event))
 		seg_recheck_note(t->use, NULL, 0);
@@ -320,9 +324,7 @@ note_recheck(const Touched *t, TriggerEvent event)
 static void
 note_unread(const Touched *t, TriggerEvent event)
 {
-	bool		is_lookup = t->use->leads && t->use->referred == InvalidAttrNumber;
-
-	if (!is_lookup || TRIGGER_FIRED_BY_UPDATE(event) || !t->use->guarded)
+	if (!is_lookup(t->use) || TRIGGER_FIRED_BY_UPDATE(event) || !t->use->guarded)
 		seg_recheck_note(t->use, t->keys, t->nkeys);
 }
 

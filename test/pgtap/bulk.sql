@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = public, pg_catalog;
 BEGIN;
-SELECT plan(18);
+SELECT plan(28);
 
 CREATE SCHEMA seg_shop;
 SET search_path = seg_shop, public, pg_catalog;
@@ -76,6 +76,49 @@ CALL segments.maintain(population => 'visitors');
 SELECT cmp_ok(read_of_changes() - :before, '<=', 3 * :changes::bigint, 'changes that are not worth a fold are read by who evaluates, and once more');
 SELECT is((SELECT count(*) FROM segments.change c JOIN segments.population p ON p.id = c.population WHERE p.name = 'visitors'), :changes::bigint,
 	'and are left alone');
+
+-- Many who enter or leave together stand in one row of the tail; what happened to one of them stands beside it, before and
+-- after. Keys below zero, and the first of their chunk.
+
+CREATE TABLE guest (id bigint PRIMARY KEY, pages int);
+INSERT INTO guest SELECT i, 0 FROM generate_series(-9000, 9000, 3) i UNION SELECT unnest('{-8192,0,8192}'::int[]), 0;
+SELECT segments.create_population('guests', 'guest', key => 'id') \g /dev/null
+SELECT segments.create_segment('avid', 'pages > 5', 'guests') \g /dev/null
+SELECT segments.create_consumer('listener', 'guests') \g /dev/null
+CREATE FUNCTION tail(OUT together bigint, OUT alone bigint) LANGUAGE sql VOLATILE AS
+	$$ SELECT count(c.members), count(*) - count(c.members) FROM segments.change c JOIN segments.population p ON p.id = c.population WHERE p.name = 'guests' $$;
+-- Everything that reads the tail, each in its own way, against the table.
+CREATE FUNCTION wrong() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+	n bigint = (SELECT count(*) FROM guest WHERE pages > 5);
+BEGIN
+	RETURN concat_ws(', ',
+		(SELECT 'is_member' FROM guest WHERE segments.is_member('avid', id) <> (pages > 5) LIMIT 1),
+		(SELECT 'segments_of' FROM guest WHERE ('avid' IN (SELECT segments.segments_of(id, 'guests'))) <> (pages > 5) LIMIT 1),
+		(SELECT 'members' WHERE ARRAY(SELECT segments.members('avid') ORDER BY 1) <> ARRAY(SELECT id FROM guest WHERE pages > 5 ORDER BY 1)),
+		(SELECT 'count' WHERE segments.count_members('avid') <> n),
+		(SELECT 'check' WHERE EXISTS (SELECT FROM segments.check('guests'))),
+		(SELECT 'feed' WHERE (SELECT sum(CASE WHEN entered THEN 1 ELSE -1 END) FROM segments.poll('listener', 1000000)) <> n));
+END $$;
+UPDATE guest SET pages = 9 WHERE id IN (-8190, -8192, 0, 3);
+SELECT is((SELECT together || ' ' || alone FROM tail()), '0 4', 'a few have a row each');
+UPDATE guest SET pages = 9;
+SELECT is((SELECT together > 0 FROM tail()), true, 'many have one');
+SELECT is(wrong(), '', 'who was there before them');
+UPDATE guest SET pages = 0 WHERE id IN (-8190, -8192, -3, 0, 9, 8192);
+SELECT is(wrong(), '', 'who leaves after them');
+UPDATE guest SET pages = 9 - pages;
+SELECT is(wrong(), '', 'many once more');
+UPDATE guest SET pages = 9 - pages WHERE id BETWEEN -10 AND 10;
+SELECT is(wrong(), '', 'and some');
+SELECT segments.poll('listener', 1000000) \g /dev/null
+CREATE TEMP TABLE polled AS SELECT * FROM segments.poll('listener', 1000000);
+UPDATE guest SET pages = 9 - pages WHERE id > 4000;
+CALL segments.maintain(population => 'guests', fold_all => true);
+SELECT is((SELECT together || ' ' || alone FROM tail()), '0 0', 'all is folded');
+SELECT is(wrong(), '', 'which changes nothing');
+SELECT results_eq(format('SELECT * FROM segments.poll(''listener'', %s)', (SELECT count(*) FROM polled)), 'SELECT * FROM polled ORDER BY number', 'nor in what has been polled');
+SELECT is((SELECT count(DISTINCT number) FROM segments.changes WHERE population = 'guests'), (SELECT count(*) FROM segments.changes WHERE population = 'guests'), 'no number is given twice');
 
 SELECT * FROM finish();
 ROLLBACK;
