@@ -29,8 +29,9 @@
 #include "lock.h"
 #include "store.h"
 
-/* Worth a fold: so many changes, or one so old. */
+/* Worth a fold: so many changes, so many rows that whoever looks for any member has to read, or one row so old. */
 #define ENOUGH_CHANGES	500
+#define ENOUGH_SETS		16
 #define OLD_ENOUGH		(10 * USECS_PER_MINUTE)
 
 static ArrayType *
@@ -55,11 +56,16 @@ execute(const char *sql, int n, Oid *types, Datum *values, int expected)
 static bool
 is_worth(const SegTailRow *rows, Size n, int64 changes, TimestampTz now)
 {
+	int			sets = 0;
+
 	if (TIMESTAMP_IS_NOEND(now) || changes >= ENOUGH_CHANGES)
 		return n > 0;
 	for (Size i = 0; i < n; i++)
-		if (rows[i].at > now || rows[i].at <= now - OLD_ENOUGH)
+	{
+		sets += rows[i].members != NULL;
+		if (sets >= ENOUGH_SETS || rows[i].at > now || rows[i].at <= now - OLD_ENOUGH)
 			return true;
+	}
 	return false;
 }
 

@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = public, pg_catalog;
 BEGIN;
-SELECT plan(28);
+SELECT plan(31);
 
 CREATE SCHEMA seg_shop;
 SET search_path = seg_shop, public, pg_catalog;
@@ -119,6 +119,24 @@ SELECT is((SELECT together || ' ' || alone FROM tail()), '0 0', 'all is folded')
 SELECT is(wrong(), '', 'which changes nothing');
 SELECT results_eq(format('SELECT * FROM segments.poll(''listener'', %s)', (SELECT count(*) FROM polled)), 'SELECT * FROM polled ORDER BY number', 'nor in what has been polled');
 SELECT is((SELECT count(DISTINCT number) FROM segments.changes WHERE population = 'guests'), (SELECT count(*) FROM segments.changes WHERE population = 'guests'), 'no number is given twice');
+
+-- Whoever looks for a member reads all rows about many in his chunk, so upkeep leaves only some of them.
+
+CREATE TABLE reader (id int PRIMARY KEY, pages int);
+INSERT INTO reader SELECT i, 0 FROM generate_series(1, 20) i;
+SELECT segments.create_population('readers', 'reader', maintenance => 'scheduled') \g /dev/null
+SELECT segments.create_segment('more than ' || i, format('pages > %s', i)::segments.segment_rule, 'readers') FROM generate_series(1, 16) i \g /dev/null
+CREATE FUNCTION left_in_tail() RETURNS bigint LANGUAGE sql VOLATILE AS
+	$$ SELECT count(c.members) FROM segments.change c JOIN segments.population p ON p.id = c.population WHERE p.name = 'readers' $$;
+UPDATE reader SET pages = 16 WHERE id <= 5;
+SELECT segments.refresh('readers') \g /dev/null
+CALL segments.maintain(population => 'readers');
+SELECT is(left_in_tail(), 15::bigint, 'some are left alone');
+UPDATE reader SET pages = 17 WHERE id <= 5;
+SELECT segments.refresh('readers') \g /dev/null
+CALL segments.maintain(population => 'readers');
+SELECT is(left_in_tail(), 0::bigint, 'one more, and they are folded');
+SELECT is(segments.count_members('more than 15'), 5::bigint, 'with those who entered');
 
 SELECT * FROM finish();
 ROLLBACK;
