@@ -62,28 +62,27 @@ check_key_type(const SegPopulation *population)
 }
 
 /*
- * Reads all keys, for nulls, and for how integers are spread.
+ * Are members numbers given to keys?  Integers are their own, unless they are spread too far.
  */
-static void
-check_key_data(SegPopulation *population)
+static bool
+needs_dictionary(const SegPopulation *population)
 {
 	const char *key = quote_identifier(population->key);
 	SegUser		user;
 	StringInfoData sql;
-	int64		n[4] = {0, 0, 0, 0};	/* rows, keys, least, greatest */
+	int64		n[3] = {0, 0, 0};	/* keys, least, greatest */
 
+	if (!seg_key_is_integer(population))
+		return true;
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT pg_catalog.count(*), pg_catalog.count(m.%s)", key);
-	if (seg_key_is_integer(population))
-		appendStringInfo(&sql, ", pg_catalog.min(m.%s)::pg_catalog.int8, pg_catalog.max(m.%s)::pg_catalog.int8",
-						 key, key);
-	appendStringInfo(&sql, " FROM %s AS m", seg_sql_relation(population->relid));
-
+	appendStringInfo(&sql, "SELECT pg_catalog.count(m.%s), pg_catalog.min(m.%s)::pg_catalog.int8,"
+					 " pg_catalog.max(m.%s)::pg_catalog.int8 FROM %s AS m",
+					 key, key, key, seg_sql_relation(population->relid));
 	seg_user_become_owner(&user, population);
 	SPI_connect();
 	if (SPI_execute(sql.data, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "cannot execute: %s", sql.data);
-	for (int i = 0; i < SPI_tuptable->tupdesc->natts; i++)
+	for (int i = 0; i < (int) lengthof(n); i++)
 	{
 		bool		isnull;
 		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
@@ -93,16 +92,8 @@ check_key_data(SegPopulation *population)
 	SPI_finish();
 	seg_user_restore(&user);
 
-	if (n[1] < n[0])
-		ereport(ERROR,
-				(errcode(ERRCODE_NOT_NULL_VIOLATION),
-				 errmsg("key column \"%s\" of \"%s\" contains null values", population->key,
-						get_rel_name(population->relid)),
-				 errdetail("Of its rows, " INT64_FORMAT " have none.", n[0] - n[1])));
-
 	/* the subtraction cannot overflow an unsigned number */
-	population->dictionary = !seg_key_is_integer(population) ||
-		((uint64) n[3] - (uint64) n[2]) / SPAN_PER_KEY > (uint64) n[1] + SPAN_FREE / SPAN_PER_KEY;
+	return ((uint64) n[2] - (uint64) n[1]) / SPAN_PER_KEY > (uint64) n[0] + SPAN_FREE / SPAN_PER_KEY;
 }
 
 static void
@@ -124,7 +115,7 @@ check_key(SegPopulation *population)
 	seg_check_stored(population->relid, population->key);
 	if (!seg_column_unique(population->relid, population->key))
 		seg_check_unique_data(population, population->relid, population->key);
-	check_key_data(population);
+	population->dictionary = needs_dictionary(population);
 }
 
 static void
