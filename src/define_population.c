@@ -20,7 +20,9 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
+#include "attempt.h"
 #include "catalog.h"
 #include "clock.h"
 #include "define.h"
@@ -214,6 +216,53 @@ catch_up(const SegPopulation *population)
 	seg_define_refresh(population, seg_active_segments(population->id), seg_now_latest());
 }
 
+/* Segments that were deactivated since they could not be evaluated; segment 0: all of them. */
+typedef struct Revival
+{
+	const SegPopulation *population;
+	int32		segment;
+} Revival;
+
+static void
+revive(void *arg)
+{
+	const Revival *revival = arg;
+	SegParam	params[2];
+	SegPopulation *population;
+
+	params[0] = seg_param_int4(revival->population->id);
+	params[1] = seg_param_id(revival->segment);
+	(void) seg_define_write("UPDATE segments.segment SET active = true, problem = NULL WHERE population = $1"
+							" AND NOT active AND problem IS NOT NULL AND id = coalesce($2, id)", 2, params);
+	seg_define_push_snapshot();
+	population = seg_population_by_id(revival->population->id);
+	if (revival->segment == 0)
+		catch_up(population);
+	else
+		seg_define_build(population, list_make1(seg_segment_by_id(revival->segment)), seg_now_latest(), SEG_BY_DATA);
+	PopActiveSnapshot();
+}
+
+/* Other eyes look: what could not be evaluated perhaps can.  Together; else one by one, as many as will. */
+static SegPopulation *
+revive_all(const SegPopulation *population)
+{
+	Revival		revival = {.population = population};
+	List	   *failed = NIL;
+	ListCell   *lc;
+
+	foreach(lc, seg_segments_of_population(population->id))
+		if (((const SegSegment *) lfirst(lc))->failed)
+			failed = lappend(failed, lfirst(lc));
+	if (failed != NIL && seg_attempt(revive, &revival) != NULL)
+		foreach(lc, failed)
+		{
+			revival.segment = ((const SegSegment *) lfirst(lc))->id;
+			(void) seg_attempt(revive, &revival);
+		}
+	return seg_define_again(population);
+}
+
 static SegPopulation *
 set_maintenance(const SegPopulation *population, SegMaintenance maintenance)
 {
@@ -280,7 +329,10 @@ alter_population(PG_FUNCTION_ARGS)
 	if (maintenance != NULL)
 		altered = set_maintenance(altered, parse_maintenance(maintenance, altered->relid));
 	if (!PG_ARGISNULL(3))
+	{
 		seg_triggers_check(altered, InvalidOid);
+		altered = revive_all(altered);
+	}
 	/* days begin elsewhere, or other eyes look */
 	if ((time_zone != NULL || !PG_ARGISNULL(3)) && altered->maintenance != SEG_SCHEDULED)
 		catch_up(altered);
