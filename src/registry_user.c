@@ -14,7 +14,6 @@
 #include "access/relation.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
-#include "parser/parse_expr.h"
 #include "parser/parser.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -80,8 +79,6 @@ seg_user_become_owner(SegUser *user, const SegPopulation *population)
 		seg_user_set("row_security", "on");
 	if (!standard_conforming_strings)
 		seg_user_set("standard_conforming_strings", "on");
-	if (Transform_null_equals)
-		seg_user_set("transform_null_equals", "off");
 	if (!Array_nulls)
 		seg_user_set("array_nulls", "on");
 }
