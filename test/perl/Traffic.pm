@@ -413,7 +413,7 @@ EOT
 
 # Transactions that are prepared, and then committed or rolled back.
 my %prepare = (
-	prepare => [3, <<'EOT'],
+	prepare => [6, <<'EOT'],
 BEGIN;
 INSERT INTO visit (visitor_id, placed_at, seconds) VALUES (uuid_of(50000 + :hot), present(), :total), (uuid_of(:cool), present(), :total);
 INSERT INTO account VALUES ('k' || 50000 + :hot, :age % 10) ON CONFLICT (name) DO UPDATE SET status = EXCLUDED.status;
@@ -433,7 +433,7 @@ ROLLBACK PREPARED 'prepared :client_id';
 COMMIT PREPARED 'prepared :client_id';
 \endif
 EOT
-	prepare_city => [1, <<'EOT'],
+	prepare_city => [2, <<'EOT'],
 BEGIN;
 UPDATE city SET size = :total WHERE id = :hot % 30;
 UPDATE plan SET price = :total WHERE id = 'plan ' || :hot % 10;
@@ -441,7 +441,43 @@ PREPARE TRANSACTION 'prepared :client_id';
 \sleep :pause ms
 COMMIT PREPARED 'prepared :client_id';
 EOT
-	prepare_serializable => [2, <<'EOT']);
+	prepare_upkeep => [2, <<'EOT'],
+BEGIN;
+SELECT segments.maintain_step(max_members => :hot);
+PREPARE TRANSACTION 'prepared :client_id';
+\sleep :pause ms
+\if :even
+COMMIT PREPARED 'prepared :client_id';
+\else
+ROLLBACK PREPARED 'prepared :client_id';
+\endif
+EOT
+	prepare_definition => [1, <<'EOT'],
+BEGIN;
+SELECT segments.alter_segment('late', rule => 'exists(entries within next :pause days)');
+INSERT INTO entry (account_name, booked_at, amount) VALUES ('k' || :hot, present() + :age * interval '1 hour', :total);
+PREPARE TRANSACTION 'prepared :client_id';
+\sleep :pause ms
+\if :even
+COMMIT PREPARED 'prepared :client_id';
+\else
+ROLLBACK PREPARED 'prepared :client_id';
+\endif
+EOT
+	undone => [2, <<'EOT'],
+BEGIN;
+SAVEPOINT a;
+SELECT segments.alter_segment('late', rule => 'count(entries) > :pause');
+INSERT INTO entry (account_name, booked_at, amount) VALUES ('k' || :cool, present() + :age * interval '1 hour', :total);
+ROLLBACK TO a;
+INSERT INTO entry (account_name, booked_at, amount) VALUES ('k' || :hot, present() + :age * interval '1 hour', :total);
+SAVEPOINT b;
+SELECT segments.maintain_step(fold_all => :even);
+ROLLBACK TO b;
+INSERT INTO visit (visitor_id, placed_at, seconds) VALUES (uuid_of(:cool), present(), :total), (uuid_of(50000 + :cool), present(), :total);
+END;
+EOT
+	prepare_serializable => [4, <<'EOT']);
 BEGIN ISOLATION LEVEL SERIALIZABLE;
 SELECT count(*) FROM visit WHERE visitor_id = uuid_of(:hot);
 INSERT INTO visit (visitor_id, placed_at, seconds) VALUES (uuid_of(:hot), present(), :total);
