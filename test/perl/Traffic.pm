@@ -529,6 +529,13 @@ SELECT segments.alter_segment('coming', new_name => 'going');
 SELECT segments.drop_segment('going');
 EOT
 
+my %build = (
+	build => [1, <<'EOT']);
+CALL segments.create_segment_concurrently('new', 'count(visits) > :pause and plan.price > :product', 'visitors');
+\sleep :age ms
+SELECT segments.drop_segment('new', 'visitors');
+EOT
+
 my %follow = (
 	follow => [1, "SELECT follow(500);\n\\sleep :total ms\n"]);
 
@@ -550,7 +557,7 @@ my %inspect = (
 
 # Scripts by what they do and by name, and how often they are to run among the others.
 my %scripts = (write => \%write, keyed => \%keyed, insert => \%insert, prepare => \%prepare, lock => \%lock, upkeep => \%upkeep, define => \%define,
-	follow => \%follow, read => \%read, inspect => \%inspect);
+	build => \%build, follow => \%follow, read => \%read, inspect => \%inspect);
 
 # start_traffic(DIRECTORY, DATABASE, SECONDS, SEED, KIND, CLIENTS): pgbench in the background. Its scripts and what it
 # says, KIND.out and KIND.err, go into the directory. Returns its process and the kind.

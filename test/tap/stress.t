@@ -34,7 +34,7 @@ create_database($database);
 sql('SET client_min_messages = warning;' . tables() . keyed_tables() . definitions() . keyed_definitions());
 
 my @running = map { start_traffic($dir, $database, $seconds, $seed, @$_) }
-	([write => 5], [keyed => 4], [insert => 2], [prepare => 2], [lock => 2], [upkeep => 2], [define => 1], [follow => 1], [inspect => 2]);
+	([write => 5], [keyed => 4], [insert => 2], [prepare => 2], [lock => 2], [upkeep => 2], [define => 1], [build => 1], [follow => 1], [inspect => 2]);
 foreach (@running)
 {
 	waitpid $_->{pid}, 0;
