@@ -34,16 +34,16 @@ missing_query(const SegPopulation *population)
 	return psprintf("SELECT m.%s::pg_catalog.text FROM %s AS m"
 					" LEFT JOIN segments.dictionary AS d"
 					" ON d.population = %d AND d.key = m.%s::pg_catalog.text COLLATE pg_catalog.\"C\""
-					" WHERE d.key IS NULL"
-					" ORDER BY m.%s::pg_catalog.text COLLATE pg_catalog.\"C\" NULLS FIRST",
+					" WHERE d.key IS NULL AND m.%s IS NOT NULL"
+					" ORDER BY m.%s::pg_catalog.text COLLATE pg_catalog.\"C\"",
 					key,
 					seg_sql_relation(population->relid),
-					population->id, key, key);
+					population->id, key, key, key);
 }
 
 /* The keys fetched, as an array in the current context. */
 static ArrayType *
-fetched_keys(const SegPopulation *population)
+fetched_keys(void)
 {
 	int			n = (int) SPI_processed;
 	Datum	   *keys = palloc(sizeof(Datum) * n);
@@ -54,11 +54,6 @@ fetched_keys(const SegPopulation *population)
 		bool		isnull;
 
 		keys[i] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-		if (isnull)
-			ereport(ERROR,
-					(errcode(ERRCODE_NOT_NULL_VIOLATION),
-					 errmsg("population \"%s\" has a row without a key", population->name),
-					 errdetail("Column \"%s\" is null.", population->key)));
 	}
 	array = construct_array(keys, n, TEXTOID, -1, false, TYPALIGN_INT);
 	pfree(keys);
@@ -111,7 +106,7 @@ seg_dictionary_complete(const SegPopulation *population)
 		n = SPI_processed;
 		if (n == 0)
 			break;
-		keys = fetched_keys(population);
+		keys = fetched_keys();
 		SPI_freetuptable(SPI_tuptable);
 		add_keys(population, keys);
 		pfree(keys);
