@@ -118,8 +118,10 @@ seg_dictionary_complete(const SegPopulation *population)
 	return total;
 }
 
-bool
-seg_dictionary_find(const SegPopulation *population, const char *key, int64 *member)
+typedef void (*ScanBegin) (SegScan *scan, SegCatalog table, SegCatalog index, int nkeys, ScanKey keys);
+
+static bool
+find(const SegPopulation *population, const char *key, ScanBegin scan_begin, int64 *member)
 {
 	SegScan		scan;
 	ScanKeyData keys[2];
@@ -127,12 +129,24 @@ seg_dictionary_find(const SegPopulation *population, const char *key, int64 *mem
 
 	seg_key_int4(&keys[0], SEG_COL_DICTIONARY_POPULATION, population->id);
 	seg_key_text(&keys[1], SEG_COL_DICTIONARY_KEY, key);
-	seg_scan_begin_self(&scan, SEG_REL_DICTIONARY, SEG_REL_DICTIONARY_POPULATION_KEY_KEY, lengthof(keys), keys);
+	scan_begin(&scan, SEG_REL_DICTIONARY, SEG_REL_DICTIONARY_POPULATION_KEY_KEY, lengthof(keys), keys);
 	found = seg_scan_next(&scan);
 	if (found)
 		*member = seg_scan_int8(&scan, SEG_COL_DICTIONARY_MEMBER);
 	seg_scan_end(&scan);
 	return found;
+}
+
+bool
+seg_dictionary_find(const SegPopulation *population, const char *key, int64 *member)
+{
+	return find(population, key, seg_scan_begin, member);
+}
+
+bool
+seg_dictionary_find_latest(const SegPopulation *population, const char *key, int64 *member)
+{
+	return find(population, key, seg_scan_begin_self, member);
 }
 
 /* Nobody else can be giving one to the same key: he would have the row that has it. */
