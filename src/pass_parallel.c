@@ -94,7 +94,7 @@ typedef struct Record
 
 /*
  * in_share(member bigint, share integer, shares integer) -> boolean
- *		Rows without a key are of the first share, which complains about them.
+ *		Rows without a key are of the first share.
  */
 Datum
 in_share(PG_FUNCTION_ARGS)

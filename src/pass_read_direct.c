@@ -128,15 +128,15 @@ seg_read_direct_is_usable(const SegReadDirect *d, Relation rel)
 
 /* Rows. */
 
-static void
-give(const SegReadDirect *d, Datum member, bool isnull, TupleTableSlot *found)
+void
+seg_read_direct_give(const SegReadDirect *d, int64 member, TupleTableSlot *found)
 {
 	TupleTableSlot *row = d->row;
 
 	slot_getsomeattrs(found, d->last);
 	ExecClearTuple(row);
-	row->tts_values[0] = member;
-	row->tts_isnull[0] = isnull;
+	row->tts_values[0] = Int64GetDatum(member);
+	row->tts_isnull[0] = false;
 	for (int i = 0; i < d->ncolumns; i++)
 	{
 		row->tts_values[i + 1] = found->tts_values[d->columns[i] - 1];
@@ -146,22 +146,13 @@ give(const SegReadDirect *d, Datum member, bool isnull, TupleTableSlot *found)
 	(void) d->receiver->receiveSlot(row, d->receiver);
 }
 
-void
-seg_read_direct_give(const SegReadDirect *d, int64 member, TupleTableSlot *found)
-{
-	give(d, Int64GetDatum(member), false, found);
-}
-
 /* Going through a table. */
 
-/* A row of somebody whose rows are asked for?  The first share has those of nobody, to complain about them. */
 static bool
-is_wanted(const SegReading *reading, int64 member, bool isnull)
+is_wanted(const SegReading *reading, int64 member)
 {
 	const SegShare *share = reading->share;
 
-	if (isnull)
-		return share == NULL || share->number == 0;
 	return (share == NULL || seg_share_of(member, share->of) == share->number) &&
 		(reading->lookup == NULL || seg_set_lookup_contains(reading->lookup, member));
 }
@@ -201,8 +192,8 @@ scan_table(SegReading *reading, const SegReadDirect *d, Relation rel, const SegL
 		int64		member = isnull ? 0 : seg_integer_key(key, d->key_type);
 
 		CHECK_FOR_INTERRUPTS();
-		if (is_wanted(reading, member, isnull) && !is_outside(reading, d, layout, found, window))
-			give(d, Int64GetDatum(member), isnull, found);
+		if (!isnull && is_wanted(reading, member) && !is_outside(reading, d, layout, found, window))
+			seg_read_direct_give(d, member, found);
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(found);
