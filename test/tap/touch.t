@@ -91,7 +91,7 @@ sub definitions
 	{
 		my $text = $definition =~ s/'touched'/'p$i'/gr;
 		$text =~ s/^.*'lines'.*\n//mg if $i % 2;
-		my @rules = $i % 3 ? ($rows[ $i / 2 % @rows ], rule(), rule()) : map { $windows[ rand @windows ] } 1 .. 3;
+		my @rules = $i % 3 ? ($rows[ $i / 2 % @rows ], rule(), rule()) : map { $windows[ rand @windows ] } 1 .. pick(1, 1, 2);
 		$script .= $text . join '', map { "SELECT segments.create_segment('s$_', " . quoted($rules[$_]) . ", 'p$i');\n" } 0 .. $#rules;
 	}
 	return $script;
