@@ -267,7 +267,10 @@ scale_trend(SegDrift *out, const SegDrift *arg, double factor)
 	out->slack = arg->slack * fabs(factor);
 }
 
-/* The same on the whole: not before what goes in steps can have come across. */
+/*
+ * The same on the whole: not before what goes in steps can have come across.  That a value is not there any more at the
+ * end of the calendar is left out here: everybody would be due then, for nothing.
+ */
 static TimestampTz
 comes_across(const SegEval *e, double gap, const SegDrift *difference)
 {
