@@ -420,11 +420,7 @@ track_use(SegUse *use, TriggerData *trigger)
 	 * by the group.  A rule that is coming has a program of its own.  Virtual columns stand in no row.
 	 */
 	if (!use->leads && ruleset->anchors == NULL && ruleset->coming == NULL && !use->any_virtual)
-	{
-		touched.touch = seg_touch_of(ruleset, use->object);
-		if (touched.touch != NULL)
-			seg_touch_rows_begin(touched.touch);
-	}
+		touched.touch = seg_touch_begin(ruleset, use->object, seg_now_latest());
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		read_rows(&touched, trigger->tg_newtable, "NEW");
 	else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
