@@ -174,7 +174,7 @@ seg_settle_safely(SegRuleset *ruleset, const SegMemberSet *members, const Bitmap
 		deactivate_all(ruleset, broken);
 		CommandCounterIncrement();
 		next = seg_ruleset_latest(population);
-		if (has_any(next, broken))
+		if (next == NULL || has_any(next, broken))
 			break;
 		rules = rules_in(ruleset, rules ? rules : ruleset->all, next);
 		ruleset = next;

@@ -101,9 +101,8 @@ find_uses(Table *table)
 }
 
 SegUse *
-seg_uses_of(Relation rel, int *n)
+seg_uses_of(Oid relid, int *n)
 {
-	Oid			relid = RelationGetRelid(rel);
 	uint64		generation = seg_definitions_generation();
 	MemoryContext caller;
 	Table		made = {.relid = relid,.generation = generation};
@@ -294,12 +293,38 @@ find_led(SegUse *use, const SegPopulation *p, Oid relid)
 	}
 }
 
+/* The way to the members, in the current context. */
+static void
+prepare_way(SegUse *use, Relation rel, const SegPopulation *definition)
+{
+	use->definition = definition;
+	use->serial = 0;
+	use->key = get_attnum(RelationGetRelid(rel), way_to_members(use, definition, &use->members_query));
+	use->key_type = getBaseType(get_atttype(RelationGetRelid(rel), use->key));
+	find_led(use, definition, RelationGetRelid(rel));
+}
+
+void
+seg_use_define(SegUse *use)
+{
+	PushActiveSnapshot(GetLatestSnapshot());
+	use->definition = seg_population_by_id(use->population);
+	use->serial = 0;
+	PopActiveSnapshot();
+}
+
 SegRuleset *
 seg_use_prepare(SegUse *use, Relation rel)
 {
 	SegRuleset *ruleset = seg_ruleset_latest(use->population);
 	MemoryContext caller;
 
+	if (ruleset == NULL)
+	{
+		seg_use_define(use);
+		prepare_way(use, rel, use->definition);
+		return NULL;
+	}
 	if (use->serial == ruleset->serial)
 		return ruleset;
 	/* in the ruleset's memory: it goes when that goes */
@@ -315,8 +340,7 @@ seg_use_prepare_for(SegUse *use, Relation rel, SegRuleset *ruleset)
 	const SegReads *reads = &ruleset->reads[use->object];
 	ListCell   *lc;
 
-	use->key = get_attnum(RelationGetRelid(rel), way_to_members(use, ruleset->population, &use->members_query));
-	use->key_type = getBaseType(get_atttype(RelationGetRelid(rel), use->key));
+	prepare_way(use, rel, ruleset->population);
 	use->ncolumns = list_length(reads->columns);
 	use->columns = palloc(sizeof(SegUseColumn) * Max(use->ncolumns, 1));
 	use->any_virtual = false;
@@ -332,8 +356,6 @@ seg_use_prepare_for(SegUse *use, Relation rel, SegRuleset *ruleset)
 		};
 		use->any_virtual |= is_virtual;
 	}
-	find_led(use, ruleset->population, RelationGetRelid(rel));
-	use->ruleset = ruleset;
 	use->serial = ruleset->serial;
 }
 
@@ -376,7 +398,7 @@ find_again(const SegPopulation *population, const char *key, int64 *member, bool
 static void
 add_member(const SegUse *use, SegSetBuilder *builder, Datum key, Oid type, bool *missed)
 {
-	const SegPopulation *population = use->ruleset->population;
+	const SegPopulation *population = use->definition;
 	int64		member;
 	char	   *text;
 
@@ -401,7 +423,7 @@ compare_texts(const void *a, const void *b)
 static void
 add_new_members(const SegUse *use, SegSetBuilder *builder, Datum *keys, Size nkeys, bool *missed)
 {
-	const SegPopulation *population = use->ruleset->population;
+	const SegPopulation *population = use->definition;
 	char	  **texts = palloc_extended(sizeof(char *) * Max(nkeys, 1), MCXT_ALLOC_HUGE);
 
 	for (Size i = 0; i < nkeys; i++)
@@ -424,7 +446,7 @@ add_new_members(const SegUse *use, SegSetBuilder *builder, Datum *keys, Size nke
 static void
 run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nkeys, bool *missed)
 {
-	const SegPopulation *population = use->ruleset->population;
+	const SegPopulation *population = use->definition;
 	Oid			argtypes[] = {get_array_type(use->key_type)};
 	Datum		values[1];
 	int16		len;
@@ -471,7 +493,7 @@ seg_use_members(const SegUse *use, Datum *keys, Size nkeys, bool *missed)
 	SegSetBuilder *builder = seg_set_builder_create();
 	SegMemberSet *members;
 
-	if (use->object == 0 && use->ruleset->population->dictionary && missed != NULL)
+	if (use->object == 0 && use->definition->dictionary && missed != NULL)
 		add_new_members(use, builder, keys, nkeys, missed);
 	else if (use->members_query == NULL)
 		for (Size i = 0; i < nkeys; i++)
