@@ -13,6 +13,18 @@ seg_borrow_begin(SegBorrow *borrow)
 {
 	borrow->lender = CurrentResourceOwner;
 	borrow->own = ResourceOwnerCreate(borrow->lender, "segments borrow");
+	seg_borrow_return(borrow);
+}
+
+void
+seg_borrow_leave(const SegBorrow *borrow)
+{
+	CurrentResourceOwner = borrow->lender;
+}
+
+void
+seg_borrow_return(const SegBorrow *borrow)
+{
 	CurrentResourceOwner = borrow->own;
 }
 
@@ -20,7 +32,7 @@ seg_borrow_begin(SegBorrow *borrow)
 void
 seg_borrow_end(const SegBorrow *borrow)
 {
-	CurrentResourceOwner = borrow->lender;
+	seg_borrow_leave(borrow);
 	ResourceOwnerRelease(borrow->own, RESOURCE_RELEASE_BEFORE_LOCKS, true, false);
 	ResourceOwnerRelease(borrow->own, RESOURCE_RELEASE_LOCKS, false, false);
 	ResourceOwnerRelease(borrow->own, RESOURCE_RELEASE_AFTER_LOCKS, true, false);

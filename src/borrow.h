@@ -21,10 +21,12 @@ typedef struct SegBorrow
 } SegBorrow;
 
 /*
- * From here to the end whatever is locked is given back then; nothing may be written in between, and no
- * subtransaction begun that takes locks.  An error gives it back as well.
+ * From here to the end whatever is locked is given back then, but by subtransactions.  Nothing may be written in
+ * between, unless it is left for that.  An error gives it back as well.
  */
 extern void seg_borrow_begin(SegBorrow *borrow);
+extern void seg_borrow_leave(const SegBorrow *borrow);
+extern void seg_borrow_return(const SegBorrow *borrow);
 extern void seg_borrow_end(const SegBorrow *borrow);
 
 #endif							/* SEG_BORROW_H */

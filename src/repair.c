@@ -23,6 +23,7 @@
 #include "utils/snapmgr.h"
 
 #include "attempt.h"
+#include "borrow.h"
 #include "current.h"
 #include "repair.h"
 
@@ -83,8 +84,11 @@ evaluate_alone(void *arg)
 {
 	Alone	   *alone = arg;
 	Bitmapset  *rules = bms_make_singleton(alone->rule);
+	SegBorrow	borrow;
 
+	seg_borrow_begin(&borrow);
 	(void) seg_current_evaluate_alone(alone->ruleset, alone->members, rules, alone->now);
+	seg_borrow_end(&borrow);
 }
 
 /* Those of the rules that fail. */

@@ -177,6 +177,21 @@ lock_registered(const SegPopulation *p)
 	return got;
 }
 
+SegProgram *
+seg_ruleset_bind(const SegPopulation *population, int n, const SegRule **rules, const int32 *ids)
+{
+	SegProgram *program;
+	SegBorrow	borrow;
+	SegUser		user;
+
+	seg_borrow_begin(&borrow);
+	seg_user_become_owner(&user, population);
+	program = seg_bind_population(population, n, rules, ids);
+	seg_user_restore(&user);
+	seg_borrow_end(&borrow);
+	return program;
+}
+
 /* Rules bound together, in the current context. */
 typedef struct Binding
 {
@@ -191,14 +206,8 @@ static void
 bind(void *arg)
 {
 	Binding    *b = arg;
-	SegBorrow	borrow;
-	SegUser		user;
 
-	seg_borrow_begin(&borrow);
-	seg_user_become_owner(&user, b->population);
-	b->program = seg_bind_population(b->population, b->n, b->rules, b->ids);
-	seg_user_restore(&user);
-	seg_borrow_end(&borrow);
+	b->program = seg_ruleset_bind(b->population, b->n, b->rules, b->ids);
 }
 
 /* Leaves out segments whose rules cannot be bound alone. */

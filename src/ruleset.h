@@ -116,6 +116,9 @@ extern SegRuleset *seg_ruleset_locked(int32 population, bool wait);
 /* With those that the active snapshot shows, with which the population was read. */
 extern SegRuleset *seg_ruleset_of_snapshot(const SegPopulation *population);
 
+/* Rules of segments bound by themselves, as the population's owner; no table stays locked. */
+extern SegProgram *seg_ruleset_bind(const SegPopulation *population, int n, const SegRule **rules, const int32 *ids);
+
 /* The number of a segment's rule, or -1. */
 extern int	seg_ruleset_find(const SegRuleset *ruleset, int32 segment);
 

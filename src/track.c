@@ -35,6 +35,7 @@
 #include "utils/tuplestore.h"
 
 #include "current.h"
+#include "lock.h"
 #include "now.h"
 #include "recheck.h"
 #include "repair.h"
@@ -55,7 +56,8 @@ typedef struct Touched
 	Size		nkeys;
 	Size		room;
 	bool		way;			/* rows came, went, or lead elsewhere now */
-	bool		missed;			/* somebody does not find them from the other end (seg_use_members) */
+	bool		missed;			/* somebody does not find them from the other end (seg_use_members); or all are gone, and who
+								 * has read them is not committed */
 	int16		len;			/* of the key's type */
 	bool		byval;
 } Touched;
@@ -363,6 +365,8 @@ track_members(SegUse *use, SegRuleset *ruleset, Touched *touched, TriggerEvent e
 		seg_recheck_note(use, NULL, 0);
 		return;
 	}
+	if (truncated)
+		touched->missed = use->object != 0 && !use->leads && !seg_lock_buckets(use->population);
 	PushActiveSnapshot(GetLatestSnapshot());
 	members = truncated ? seg_current_everybody(ruleset) : seg_use_members(use, touched->keys, touched->nkeys, &touched->missed);
 	PopActiveSnapshot();
@@ -446,6 +450,8 @@ doubt_rows(SegUse *use, SegRuleset *ruleset, Relation root, Oid partition)
 
 	get_typlenbyval(TupleDescAttr(touched.tupdesc, use->key - 1)->atttypid, &touched.len, &touched.byval);
 	CommandCounterIncrement();
+	if (!OidIsValid(partition))
+		touched.missed = !seg_lock_buckets(use->population);
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (OidIsValid(partition))
 	{
@@ -456,7 +462,7 @@ doubt_rows(SegUse *use, SegRuleset *ruleset, Relation root, Oid partition)
 		members = seg_current_everybody(ruleset);
 	PopActiveSnapshot();
 	seg_settle_doubt(ruleset->population->id, members);
-	if (touched.missed)
+	if (touched.missed || use->leads)
 		seg_recheck_note(use, touched.keys, touched.nkeys);
 }
 

@@ -25,6 +25,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "borrow.h"
 #include "catalog.h"
 #include "compat.h"
 #include "dictionary.h"
@@ -32,7 +33,7 @@
 #include "program.h"
 #include "track_use.h"
 
-/* Keys are looked up, and members fetched, so many at once. */
+/* Keys are looked up so many at once. */
 #define KEYS_AT_ONCE	10000
 
 typedef struct Table
@@ -443,48 +444,80 @@ add_new_members(const SegUse *use, SegSetBuilder *builder, Datum *keys, Size nke
 	}
 }
 
-static void
-run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nkeys, bool *missed)
+/* Where the query's rows go. */
+typedef struct Receiver
 {
-	const SegPopulation *population = use->definition;
-	Oid			argtypes[] = {get_array_type(use->key_type)};
-	Datum		values[1];
+	DestReceiver dest;
+	const SegUse *use;
+	SegSetBuilder *builder;
+	Oid			type;			/* of the members' keys, domains looked through */
+	bool	   *missed;
+} Receiver;
+
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
+{
+	((Receiver *) self)->type = getBaseType(TupleDescAttr(tupdesc, 0)->atttypid);
+}
+
+static bool
+receiver_slot(TupleTableSlot *slot, DestReceiver *self)
+{
+	Receiver   *r = (Receiver *) self;
+	bool		isnull;
+	Datum		key = slot_getattr(slot, 1, &isnull);
+
+	CHECK_FOR_INTERRUPTS();
+	if (!isnull)
+		add_member(r->use, r->builder, key, r->type, r->missed);
+	return true;
+}
+
+static void
+receiver_nothing(DestReceiver *self)
+{
+}
+
+static ParamListInfo
+keys_param(const SegUse *use, Datum *keys, int nkeys)
+{
+	ParamListInfo params = makeParamList(1);
 	int16		len;
 	bool		byval;
 	char		align;
-	Portal		portal;
-	SPIPlanPtr	plan;
-	SegUser		user;
 
 	get_typlenbyvalalign(use->key_type, &len, &byval, &align);
-	values[0] = PointerGetDatum(construct_array(keys, nkeys, use->key_type, len, byval, align));
-	seg_user_become_owner(&user, population);
-	SPI_connect();
-	plan = SPI_prepare(use->members_query, 1, argtypes);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare \"%s\": %s", use->members_query, SPI_result_code_string(SPI_result));
-	portal = SPI_cursor_open(NULL, plan, values, NULL, true);
-	for (;;)
+	params->params[0] = (ParamExternData)
 	{
-		Oid			type;
+		.value = PointerGetDatum(construct_array(keys, nkeys, use->key_type, len, byval, align)),
+			.pflags = PARAM_FLAG_CONST,.ptype = get_array_type(use->key_type)
+	};
+	return params;
+}
 
-		SPI_cursor_fetch(portal, true, KEYS_AT_ONCE);
-		if (SPI_processed == 0)
-			break;
-		type = getBaseType(SPI_gettypeid(SPI_tuptable->tupdesc, 1));
-		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			bool		isnull;
-			Datum		key = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+static void
+run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nkeys, bool *missed)
+{
+	Receiver	receiver = {.use = use,.builder = builder,.missed = missed};
+	SPIExecuteOptions options = {.params = keys_param(use, keys, nkeys),.read_only = true,.dest = &receiver.dest};
+	SegBorrow	borrow;
+	SegUser		user;
+	int			result;
 
-			if (!isnull)
-				add_member(use, builder, key, type, missed);
-		}
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(portal);
+	receiver.dest = (DestReceiver)
+	{
+		.receiveSlot = receiver_slot,.rStartup = receiver_startup,.rShutdown = receiver_nothing,
+			.rDestroy = receiver_nothing,.mydest = DestTuplestore
+	};
+	seg_borrow_begin(&borrow);
+	seg_user_become_owner(&user, use->definition);
+	SPI_connect();
+	result = SPI_execute_extended(use->members_query, &options);
+	if (result < 0)
+		elog(ERROR, "could not execute \"%s\": %s", use->members_query, SPI_result_code_string(result));
 	SPI_finish();
 	seg_user_restore(&user);
+	seg_borrow_end(&borrow);
 }
 
 SegMemberSet *
