@@ -21,14 +21,14 @@ CREATE TEMP TABLE median AS
 SELECT part, what, way, percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS ms FROM result GROUP BY 1, 2, 3;
 SELECT line FROM (
 	SELECT p.n, 0 AS o, NULL::float AS f, '' AS what, 0 AS w, format(E'## %s\n\n| what | how | time | of ours |\n|---|---|---|---|', p.part) AS line
-	FROM unnest(ARRAY['Building 100 segments', 'Building with a worker', 'Building some', 'One rule', 'Reading', 'Writing one row', 'Writing many rows', 'A day passes']) WITH ORDINALITY AS p (part, n)
+	FROM unnest(ARRAY['Building 100 segments', 'Building with a worker', 'Building some', 'One rule', 'Reading', 'Writing one row', 'Writing one row, elapsed', 'Writing many rows', 'A day passes']) WITH ORDINALITY AS p (part, n)
 	UNION ALL
 	SELECT p.n, 1, NULL, m.what, CASE m.way WHEN 'segments' THEN 0 ELSE 1 END, format('| %s | %s | %s | %s |', replace(m.what, '|', '\|'), m.way, pg_temp.shown(m.ms),
 		CASE WHEN m.way <> 'segments' THEN round((m.ms / ours.ms)::numeric, 2) END)
-	FROM unnest(ARRAY['Building 100 segments', 'Building with a worker', 'Building some', 'One rule', 'Reading', 'Writing one row', 'Writing many rows', 'A day passes']) WITH ORDINALITY AS p (part, n)
+	FROM unnest(ARRAY['Building 100 segments', 'Building with a worker', 'Building some', 'One rule', 'Reading', 'Writing one row', 'Writing one row, elapsed', 'Writing many rows', 'A day passes']) WITH ORDINALITY AS p (part, n)
 		JOIN median m USING (part) JOIN median ours ON ours.part = m.part AND ours.what = m.what AND ours.way = 'segments'
 	UNION ALL
-	SELECT n, 2, NULL, '', 0, '' FROM generate_series(1, 8) AS n) AS l
+	SELECT n, 2, NULL, '', 0, '' FROM generate_series(1, 9) AS n) AS l
 ORDER BY n, o, what COLLATE "C", w, line;
 SELECT line FROM (
 	SELECT 0::bigint AS bytes, E'## Size\n\n| what | MB | of ours |\n|---|---|---|' AS line

@@ -30,8 +30,8 @@ FROM (
 	(SELECT name, rule, v FROM segments, generate_series(0, 99) AS v WHERE nr <= 60 AND rule NOT LIKE '%income%' ORDER BY v, nr LIMIT 980)) AS s;
 
 -- Where a session of pgbench stands: the first and the last of what is counted.
-CREATE TABLE mark (what text, way text, round int, n int, ms float);
-CREATE FUNCTION mark(what text, way text, round int, n int) RETURNS void LANGUAGE sql AS $$ INSERT INTO bench.mark VALUES (what, way, round, n, bench.ms()) $$;
+CREATE TABLE mark (what text, way text, round int, n int, ms float, elapsed float);
+CREATE FUNCTION mark(what text, way text, round int, n int) RETURNS void LANGUAGE sql AS $$ INSERT INTO bench.mark VALUES (what, way, round, n, bench.ms(), bench.ms(elapsed => true)) $$;
 
 CREATE FUNCTION bulk(statement text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE

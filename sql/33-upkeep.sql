@@ -41,8 +41,9 @@ CREATE TABLE segments.change (
 	number bigint,
 	members segments.member_set
 );
-CREATE INDEX change_member ON segments.change (population, member, id);
-CREATE INDEX change_segment ON segments.change (segment, member, id);
+-- ids are unique, so there is nothing to deduplicate, though btrees without UNIQUE try
+CREATE INDEX change_member ON segments.change (population, member, id) WITH (deduplicate_items = off);
+CREATE INDEX change_segment ON segments.change (segment, member, id) WITH (deduplicate_items = off);
 COMMENT ON TABLE segments.change IS 'who entered and left which segment since the sets in segments.membership were written';
 COMMENT ON COLUMN segments.change.id IS 'rises with every change of a member';
 COMMENT ON COLUMN segments.change.member IS 'who; of several, the first key of the chunk that they are in';

@@ -41,20 +41,20 @@ CREATE FUNCTION segments.watch_ddl() RETURNS event_trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'watch_ddl';
 COMMENT ON FUNCTION segments.watch_ddl() IS
-	'refuses changes of columns that segments need, and follows partitions that come and go';
+	'refuses changes of columns that segments need, and follows partitions and row security that come and go';
 
 CREATE FUNCTION segments.watch_drop() RETURNS event_trigger
 	LANGUAGE c VOLATILE PARALLEL UNSAFE
 	AS 'MODULE_PATHNAME', 'watch_drop';
 COMMENT ON FUNCTION segments.watch_drop() IS
-	'refuses to drop what segments need';
+	'refuses to drop what segments need, and follows partitions and policies that go';
 
 CREATE EVENT TRIGGER segments_ddl ON ddl_command_end
 	WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW',
-		'ALTER TYPE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA')
+		'ALTER TYPE', 'CREATE TABLE', 'CREATE FOREIGN TABLE', 'CREATE SCHEMA', 'CREATE POLICY', 'ALTER POLICY')
 	EXECUTE FUNCTION segments.watch_ddl();
 COMMENT ON EVENT TRIGGER segments_ddl IS
-	'columns that segments need stay as they are; partitions of their tables are followed';
+	'columns that segments need stay as they are; partitions and row security of their tables are followed';
 
 CREATE EVENT TRIGGER segments_drop ON sql_drop
 	EXECUTE FUNCTION segments.watch_drop();

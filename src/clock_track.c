@@ -154,6 +154,13 @@ next_month_cut(const Interval *span, int sign, Timestamp local)
 	return Min(cut, next);
 }
 
+/* When what is at point now, and goes with the clock, is out of the calendar. */
+static TimestampTz
+end_of_calendar(TimestampTz now, int64 point)
+{
+	return point > now ? END_TIMESTAMP - (point - now) : END_TIMESTAMP;
+}
+
 static TimestampTz
 piece_end(const SegTrack *track, TimestampTz start)
 {
@@ -179,6 +186,9 @@ piece_end(const SegTrack *track, TimestampTz start)
 	target = local;
 	if (!seg_clock_step(&target, span, track->key.sign))
 		return end;
+	/* the calendar may end within the piece, for the wall clock */
+	end = Min(end, end_of_calendar(start, local));
+	end = Min(end, end_of_calendar(start, target));
 	cut = next_reading(track->key.zone, target);
 	if (!TIMESTAMP_IS_NOEND(cut))
 		end = Min(end, start + (cut - target));
@@ -213,9 +223,8 @@ grow(SegTrack *track)
 		return false;
 	}
 	end = piece_end(track, start);
-	/* the calendar may end within the piece, for the bound */
-	if (bound - start > 0)
-		end = Min(end, END_TIMESTAMP - (bound - start));
+	/* or for the bound */
+	end = Min(end, end_of_calendar(start, bound));
 	Assert(end > start);
 	peak = bound + (end - 1 - start);
 	if (last != NULL && last->ahead == bound - start)

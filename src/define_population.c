@@ -20,7 +20,9 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
+#include "attempt.h"
 #include "catalog.h"
 #include "clock.h"
 #include "define.h"
@@ -62,28 +64,27 @@ check_key_type(const SegPopulation *population)
 }
 
 /*
- * Reads all keys, for nulls, and for how integers are spread.
+ * Are members numbers given to keys?  Integers are their own, unless they are spread too far.
  */
-static void
-check_key_data(SegPopulation *population)
+static bool
+needs_dictionary(const SegPopulation *population)
 {
 	const char *key = quote_identifier(population->key);
 	SegUser		user;
 	StringInfoData sql;
-	int64		n[4] = {0, 0, 0, 0};	/* rows, keys, least, greatest */
+	int64		n[3] = {0, 0, 0};	/* keys, least, greatest */
 
+	if (!seg_key_is_integer(population))
+		return true;
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT pg_catalog.count(*), pg_catalog.count(m.%s)", key);
-	if (seg_key_is_integer(population))
-		appendStringInfo(&sql, ", pg_catalog.min(m.%s)::pg_catalog.int8, pg_catalog.max(m.%s)::pg_catalog.int8",
-						 key, key);
-	appendStringInfo(&sql, " FROM %s AS m", seg_sql_relation(population->relid));
-
+	appendStringInfo(&sql, "SELECT pg_catalog.count(m.%s), pg_catalog.min(m.%s)::pg_catalog.int8,"
+					 " pg_catalog.max(m.%s)::pg_catalog.int8 FROM %s AS m",
+					 key, key, key, seg_sql_relation(population->relid));
 	seg_user_become_owner(&user, population);
 	SPI_connect();
 	if (SPI_execute(sql.data, true, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "cannot execute: %s", sql.data);
-	for (int i = 0; i < SPI_tuptable->tupdesc->natts; i++)
+	for (int i = 0; i < (int) lengthof(n); i++)
 	{
 		bool		isnull;
 		Datum		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, i + 1, &isnull);
@@ -93,16 +94,8 @@ check_key_data(SegPopulation *population)
 	SPI_finish();
 	seg_user_restore(&user);
 
-	if (n[1] < n[0])
-		ereport(ERROR,
-				(errcode(ERRCODE_NOT_NULL_VIOLATION),
-				 errmsg("key column \"%s\" of \"%s\" contains null values", population->key,
-						get_rel_name(population->relid)),
-				 errdetail("Of its rows, " INT64_FORMAT " have none.", n[0] - n[1])));
-
 	/* the subtraction cannot overflow an unsigned number */
-	population->dictionary = !seg_key_is_integer(population) ||
-		((uint64) n[3] - (uint64) n[2]) / SPAN_PER_KEY > (uint64) n[1] + SPAN_FREE / SPAN_PER_KEY;
+	return ((uint64) n[2] - (uint64) n[1]) / SPAN_PER_KEY > (uint64) n[0] + SPAN_FREE / SPAN_PER_KEY;
 }
 
 static void
@@ -124,7 +117,7 @@ check_key(SegPopulation *population)
 	seg_check_stored(population->relid, population->key);
 	if (!seg_column_unique(population->relid, population->key))
 		seg_check_unique_data(population, population->relid, population->key);
-	check_key_data(population);
+	population->dictionary = needs_dictionary(population);
 }
 
 static void
@@ -223,6 +216,53 @@ catch_up(const SegPopulation *population)
 	seg_define_refresh(population, seg_active_segments(population->id), seg_now_latest());
 }
 
+/* Segments that were deactivated since they could not be evaluated; segment 0: all of them. */
+typedef struct Revival
+{
+	const SegPopulation *population;
+	int32		segment;
+} Revival;
+
+static void
+revive(void *arg)
+{
+	const Revival *revival = arg;
+	SegParam	params[2];
+	SegPopulation *population;
+
+	params[0] = seg_param_int4(revival->population->id);
+	params[1] = seg_param_id(revival->segment);
+	(void) seg_define_write("UPDATE segments.segment SET active = true, problem = NULL WHERE population = $1"
+							" AND NOT active AND problem IS NOT NULL AND id = coalesce($2, id)", 2, params);
+	seg_define_push_snapshot();
+	population = seg_population_by_id(revival->population->id);
+	if (revival->segment == 0)
+		catch_up(population);
+	else
+		seg_define_build(population, list_make1(seg_segment_by_id(revival->segment)), seg_now_latest(), SEG_BY_DATA);
+	PopActiveSnapshot();
+}
+
+/* Other eyes look: what could not be evaluated perhaps can.  Together; else one by one, as many as will. */
+static SegPopulation *
+revive_all(const SegPopulation *population)
+{
+	Revival		revival = {.population = population};
+	List	   *failed = NIL;
+	ListCell   *lc;
+
+	foreach(lc, seg_segments_of_population(population->id))
+		if (((const SegSegment *) lfirst(lc))->failed)
+			failed = lappend(failed, lfirst(lc));
+	if (failed != NIL && seg_attempt(revive, &revival) != NULL)
+		foreach(lc, failed)
+		{
+			revival.segment = ((const SegSegment *) lfirst(lc))->id;
+			(void) seg_attempt(revive, &revival);
+		}
+	return seg_define_again(population);
+}
+
 static SegPopulation *
 set_maintenance(const SegPopulation *population, SegMaintenance maintenance)
 {
@@ -289,7 +329,10 @@ alter_population(PG_FUNCTION_ARGS)
 	if (maintenance != NULL)
 		altered = set_maintenance(altered, parse_maintenance(maintenance, altered->relid));
 	if (!PG_ARGISNULL(3))
+	{
 		seg_triggers_check(altered, InvalidOid);
+		altered = revive_all(altered);
+	}
 	/* days begin elsewhere, or other eyes look */
 	if ((time_zone != NULL || !PG_ARGISNULL(3)) && altered->maintenance != SEG_SCHEDULED)
 		catch_up(altered);

@@ -34,16 +34,16 @@ missing_query(const SegPopulation *population)
 	return psprintf("SELECT m.%s::pg_catalog.text FROM %s AS m"
 					" LEFT JOIN segments.dictionary AS d"
 					" ON d.population = %d AND d.key = m.%s::pg_catalog.text COLLATE pg_catalog.\"C\""
-					" WHERE d.key IS NULL"
-					" ORDER BY m.%s::pg_catalog.text COLLATE pg_catalog.\"C\" NULLS FIRST",
+					" WHERE d.key IS NULL AND m.%s IS NOT NULL"
+					" ORDER BY m.%s::pg_catalog.text COLLATE pg_catalog.\"C\"",
 					key,
 					seg_sql_relation(population->relid),
-					population->id, key, key);
+					population->id, key, key, key);
 }
 
 /* The keys fetched, as an array in the current context. */
 static ArrayType *
-fetched_keys(const SegPopulation *population)
+fetched_keys(void)
 {
 	int			n = (int) SPI_processed;
 	Datum	   *keys = palloc(sizeof(Datum) * n);
@@ -54,11 +54,6 @@ fetched_keys(const SegPopulation *population)
 		bool		isnull;
 
 		keys[i] = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-		if (isnull)
-			ereport(ERROR,
-					(errcode(ERRCODE_NOT_NULL_VIOLATION),
-					 errmsg("population \"%s\" has a row without a key", population->name),
-					 errdetail("Column \"%s\" is null.", population->key)));
 	}
 	array = construct_array(keys, n, TEXTOID, -1, false, TYPALIGN_INT);
 	pfree(keys);
@@ -111,7 +106,7 @@ seg_dictionary_complete(const SegPopulation *population)
 		n = SPI_processed;
 		if (n == 0)
 			break;
-		keys = fetched_keys(population);
+		keys = fetched_keys();
 		SPI_freetuptable(SPI_tuptable);
 		add_keys(population, keys);
 		pfree(keys);
@@ -123,8 +118,10 @@ seg_dictionary_complete(const SegPopulation *population)
 	return total;
 }
 
-bool
-seg_dictionary_find(const SegPopulation *population, const char *key, int64 *member)
+typedef void (*ScanBegin) (SegScan *scan, SegCatalog table, SegCatalog index, int nkeys, ScanKey keys);
+
+static bool
+find(const SegPopulation *population, const char *key, ScanBegin scan_begin, int64 *member)
 {
 	SegScan		scan;
 	ScanKeyData keys[2];
@@ -132,12 +129,24 @@ seg_dictionary_find(const SegPopulation *population, const char *key, int64 *mem
 
 	seg_key_int4(&keys[0], SEG_COL_DICTIONARY_POPULATION, population->id);
 	seg_key_text(&keys[1], SEG_COL_DICTIONARY_KEY, key);
-	seg_scan_begin_self(&scan, SEG_REL_DICTIONARY, SEG_REL_DICTIONARY_POPULATION_KEY_KEY, lengthof(keys), keys);
+	scan_begin(&scan, SEG_REL_DICTIONARY, SEG_REL_DICTIONARY_POPULATION_KEY_KEY, lengthof(keys), keys);
 	found = seg_scan_next(&scan);
 	if (found)
 		*member = seg_scan_int8(&scan, SEG_COL_DICTIONARY_MEMBER);
 	seg_scan_end(&scan);
 	return found;
+}
+
+bool
+seg_dictionary_find(const SegPopulation *population, const char *key, int64 *member)
+{
+	return find(population, key, seg_scan_begin, member);
+}
+
+bool
+seg_dictionary_find_latest(const SegPopulation *population, const char *key, int64 *member)
+{
+	return find(population, key, seg_scan_begin_self, member);
 }
 
 /* Nobody else can be giving one to the same key: he would have the row that has it. */

@@ -17,8 +17,12 @@
  */
 extern uint64 seg_dictionary_complete(const SegPopulation *population);
 
-/* The number of a key, if it has one, whatever the active snapshot; and one for a key that has none. */
+/*
+ * The number of a key, if it has one as the active snapshot sees it: of a number that came later, a reader could not tell
+ * the key.  And for who writes, as it is now; and one for a key that has none.
+ */
 extern bool seg_dictionary_find(const SegPopulation *population, const char *key, int64 *member);
+extern bool seg_dictionary_find_latest(const SegPopulation *population, const char *key, int64 *member);
 extern int64 seg_dictionary_give(const SegPopulation *population, const char *key);
 
 /* A member's key as text; of a member without one, its number. */

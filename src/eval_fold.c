@@ -292,45 +292,76 @@ seg_fold_row(SegEval *e, const SegFold *fold, const SegFoldRows *rows, int i)
 	return is_child(e, fold, rows->rows[i], &rows->parent);
 }
 
+bool
+seg_fold_is_known(const SegEval *e, int foldno, int item)
+{
+	const SegFold *fold = list_nth(e->program->folds, foldno);
+	const SegFoldState *state = &e->folds[foldno];
+
+	return state->stamp == e->scopes[fold->depth].stamp && seg_fold_is_wanted(e, state->wanted, foldno, item);
+}
+
+void
+seg_fold_begin(SegEval *e, int foldno, int item)
+{
+	SegFoldState *state = &e->folds[foldno];
+
+	state->wanted = seg_fold_wanted(e, foldno, item);
+	for (int i = -1; (i = seg_fold_next_wanted(e, state->wanted, foldno, i)) >= 0;)
+		state->items[i] = (SegAccumulator) {0};
+}
+
+bool
+seg_fold_take(SegEval *e, int foldno)
+{
+	const SegFold *fold = list_nth(e->program->folds, foldno);
+	SegFoldState *state = &e->folds[foldno];
+	bool		open = false;
+
+	if (fold->filter != NULL && !seg_eval_condition(e, fold->filter))
+		return true;
+	for (int item = -1; (item = seg_fold_next_wanted(e, state->wanted, foldno, item)) >= 0;)
+		open |= accumulate(e, list_nth(fold->items, item), &state->items[item], e->scopes[fold->depth].context);
+	return open;
+}
+
+void
+seg_fold_end(SegEval *e, int foldno)
+{
+	const SegFold *fold = list_nth(e->program->folds, foldno);
+	SegFoldState *state = &e->folds[foldno];
+	MemoryContext caller = MemoryContextSwitchTo(e->scopes[fold->depth].context);
+
+	for (int item = -1; (item = seg_fold_next_wanted(e, state->wanted, foldno, item)) >= 0;)
+		finish(e, list_nth(fold->items, item), &state->items[item]);
+	MemoryContextSwitchTo(caller);
+	state->stamp = e->scopes[fold->depth].stamp;
+}
+
 static void
-walk(SegEval *e, int foldno, const SegFold *fold, SegFoldState *state, MemoryContext outer)
+walk(SegEval *e, int foldno, const SegFold *fold)
 {
 	SegFoldRows rows;
 
 	seg_fold_rows(e, fold, &rows);
 	for (int i = 0; i < rows.nrows; i++)
-	{
-		bool		open = false;
-
-		if (!seg_fold_row(e, fold, &rows, i) ||
-			(fold->filter != NULL && !seg_eval_condition(e, fold->filter)))
-			continue;
-		for (int item = -1; (item = seg_fold_next_wanted(e, state->wanted, foldno, item)) >= 0;)
-			open |= accumulate(e, list_nth(fold->items, item), &state->items[item], outer);
-		if (!open)
+		if (seg_fold_row(e, fold, &rows, i) && !seg_fold_take(e, foldno))
 			break;
-	}
 }
 
 const SegValue *
 seg_fold_value(SegEval *e, int foldno, int item)
 {
 	SegFold    *fold = list_nth(e->program->folds, foldno);
-	SegFoldState *state = &e->folds[foldno];
-	SegEvalScope *outer = &e->scopes[fold->depth];
 	MemoryContext caller;
 
-	if (state->stamp != outer->stamp || !seg_fold_is_wanted(e, state->wanted, foldno, item))
+	if (!seg_fold_is_known(e, foldno, item))
 	{
-		state->wanted = seg_fold_wanted(e, foldno, item);
-		for (int i = -1; (i = seg_fold_next_wanted(e, state->wanted, foldno, i)) >= 0;)
-			state->items[i] = (SegAccumulator) {0};
-		caller = MemoryContextSwitchTo(outer->context);
-		walk(e, foldno, fold, state, outer->context);
-		for (int i = -1; (i = seg_fold_next_wanted(e, state->wanted, foldno, i)) >= 0;)
-			finish(e, list_nth(fold->items, i), &state->items[i]);
+		caller = MemoryContextSwitchTo(e->scopes[fold->depth].context);
+		seg_fold_begin(e, foldno, item);
+		walk(e, foldno, fold);
+		seg_fold_end(e, foldno);
 		MemoryContextSwitchTo(caller);
-		state->stamp = outer->stamp;
 	}
-	return &state->items[item].result;
+	return &e->folds[foldno].items[item].result;
 }

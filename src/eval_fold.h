@@ -75,6 +75,17 @@ extern const Bitmapset *seg_fold_wanted(const SegEval *e, int fold, int item);
 extern bool seg_fold_is_wanted(const SegEval *e, const Bitmapset *wanted, int fold, int item);
 extern int	seg_fold_next_wanted(const SegEval *e, const Bitmapset *wanted, int fold, int item);
 extern const SegValue *seg_fold_value(SegEval *e, int fold, int item);
+
+/*
+ * The same in steps, for who walks over the rows for another reason too: is it known for the outer row
+ * at hand, and if not, begin, take each row that seg_fold_row() has made the current one, and end.  Taking
+ * tells whether further rows can still change anything.
+ */
+extern bool seg_fold_is_known(const SegEval *e, int fold, int item);
+extern void seg_fold_begin(SegEval *e, int fold, int item);
+extern bool seg_fold_take(SegEval *e, int fold);
+extern void seg_fold_end(SegEval *e, int fold);
+
 extern void seg_fold_rows(SegEval *e, const SegFold *fold, SegFoldRows *rows);
 extern bool seg_fold_row(SegEval *e, const SegFold *fold, const SegFoldRows *rows, int i);
 

@@ -169,6 +169,26 @@ crosses_zero(const SegEval *e, double gap, double rate, bool rounded)
 	return e->clock.now + Max((int64) steps, 1);
 }
 
+/*
+ * Until when a value that moves evenly stays from least to greatest.  Beyond, there is none: neither moments nor
+ * durations reach further than their types do.
+ */
+static TimestampTz
+range_lasts(const SegEval *e, int64 value, const SegDrift *course, int64 least, int64 greatest)
+{
+	bool		rises = course->rate > 0;
+	int64		room;
+	TimestampTz end;
+
+	if (fabs(course->rate) != 1 || course->rounded)
+		return crosses_zero(e, rises ? (double) value - (double) greatest : (double) least - (double) value,
+							fabs(course->rate), true);
+	if (pg_sub_s64_overflow(rises ? greatest : value, rises ? value : least, &room) ||
+		pg_add_s64_overflow(e->clock.now, room, &end) || end >= END_TIMESTAMP)
+		return DT_NOEND;
+	return end + 1;
+}
+
 /* The moments that a time covers, both included; false if it has none. */
 static bool
 covers(const SegEval *e, const SegValue *time, TimestampTz *first, TimestampTz *last)
@@ -247,7 +267,10 @@ scale_trend(SegDrift *out, const SegDrift *arg, double factor)
 	out->slack = arg->slack * fabs(factor);
 }
 
-/* The same on the whole: not before what goes in steps can have come across. */
+/*
+ * The same on the whole: not before what goes in steps can have come across.  That a value is not there any more at the
+ * end of the calendar is left out here: everybody would be due then, for nothing.
+ */
 static TimestampTz
 comes_across(const SegEval *e, double gap, const SegDrift *difference)
 {
@@ -426,6 +449,19 @@ is_fixed(const SegDrift *drift)
 	return drift->rate == 0 && TIMESTAMP_IS_NOEND(drift->end);
 }
 
+/* A moment or a duration that an expression comes to; durations move in their time alone. */
+static SegDrift
+within_type(SegEval *e, const SegExpr *expr, SegDrift drift)
+{
+	const SegValue *value = seg_eval_value(e, expr);
+
+	if (drift.rate != 0 && value->tag == SEG_V_MOMENT)
+		drift.end = Min(drift.end, range_lasts(e, value->v.i, &drift, MIN_TIMESTAMP, END_TIMESTAMP - 1));
+	else if (drift.rate != 0 && value->tag == SEG_V_DURATION)
+		drift.end = Min(drift.end, range_lasts(e, value->v.span->time, &drift, PG_INT64_MIN, PG_INT64_MAX));
+	return drift;
+}
+
 static SegDrift
 sum_of(const SegDrift *a, const SegDrift *b, int sign, TimestampTz end)
 {
@@ -442,6 +478,20 @@ scaled(const SegDrift *moving, double factor, TimestampTz end)
 	SegDrift	drift = {.end = end,.rate = moving->rate * factor,.rounded = true};
 
 	scale_trend(&drift, moving, factor);
+	return drift;
+}
+
+/* The same of a duration, which is there only as far as duration_scale() goes (value_math.c). */
+static SegDrift
+scaled_duration(const SegEval *e, const SegDrift *moving, const Interval *span, double factor, TimestampTz end)
+{
+	SegDrift	drift = scaled(moving, factor, end);
+	double		days = fabs(span->month * factor) * DAYS_PER_MONTH + fabs(span->day * factor);
+	double		greatest = (double) (PG_INT64_MAX / 2) - days * USECS_PER_DAY;
+	double		time = span->time * factor;
+
+	if (drift.rate != 0)
+		drift.end = Min(end, crosses_zero(e, (drift.rate > 0 ? time : -time) - greatest, fabs(drift.rate), true));
 	return drift;
 }
 
@@ -532,20 +582,21 @@ arith(SegEval *e, const SegExpr *expr)
 	{
 		/* a duration that moves and a number that does not */
 		if (x->tag == SEG_V_DURATION && is_fixed(&b))
-			return scaled(&a, expr->detail == SEG_NODE_DIVIDE ? 1 / seg_value_double(y) : seg_value_double(y), end);
+			return scaled_duration(e, &a, x->v.span,
+								   expr->detail == SEG_NODE_DIVIDE ? 1 / seg_value_double(y) : seg_value_double(y), end);
 		if (y->tag == SEG_V_DURATION && is_fixed(&a))
-			return scaled(&b, seg_value_double(x), end);
+			return scaled_duration(e, &b, y->v.span, seg_value_double(x), end);
 		return a.rate == 0 && b.rate == 0 ? stays(end) : unknown(e);
 	}
 	if (y->tag == SEG_V_DURATION && x->tag != SEG_V_DURATION)
-		return arith_moment(e, a, x, b, y->v.span, sign, end);
+		return within_type(e, expr, arith_moment(e, a, x, b, y->v.span, sign, end));
 	if (x->tag == SEG_V_DURATION && y->tag != SEG_V_DURATION)
-		return arith_moment(e, b, y, a, x->v.span, 1, end);
+		return within_type(e, expr, arith_moment(e, b, y, a, x->v.span, 1, end));
 	drift = sum_of(&a, &b, sign, end);
 	drift.rounded = a.rounded || b.rounded;
 	/* days count as of one length, or their midnights do not */
 	drift.slack += SEG_TRACK_SLACK;
-	return drift;
+	return within_type(e, expr, drift);
 }
 
 /* The first that is not missing. */
@@ -645,7 +696,7 @@ compute(SegEval *e, const SegExpr *expr)
 			negative = drift;
 			negative.rate = -drift.rate;
 			negative.trend = -drift.trend;
-			return negative;
+			return within_type(e, expr, negative);
 		case SEG_X_FUNCTION:
 			return function(e, expr);
 		case SEG_X_AGGREGATE:
@@ -660,7 +711,7 @@ compute(SegEval *e, const SegExpr *expr)
 		case SEG_X_IN:
 			return stays(in_elements(e, expr));
 		case SEG_X_IS_NULL:
-			/* what moves evenly is there all the time */
+			/* what moves evenly is there until its end */
 			return stays(seg_until_drift(e, expr->args[0]).end);
 		case SEG_X_WITHIN:
 		case SEG_X_DURING:

@@ -162,12 +162,14 @@ add_row(SegEval *e, const SegFold *fold, const SegFoldItem *item, ItemUntil *sta
 		add_moment(&state->leaving, until, outer);
 }
 
+/* What is asked next is what the aggregates are; most of what that takes has been worked out for the row then. */
 static ItemUntil *
 get_item(SegEval *e, const SegExpr *expr)
 {
 	SegFold    *fold = list_nth(e->program->folds, expr->fold);
 	SegFoldUntil *state = &e->until->folds[expr->fold];
 	SegEvalScope *outer = &e->scopes[fold->depth];
+	bool		known = seg_fold_is_known(e, expr->fold, expr->item);
 	SegFoldRows rows;
 
 	if (state->stamp == outer->stamp && seg_fold_is_wanted(e, state->wanted, expr->fold, expr->item))
@@ -175,11 +177,20 @@ get_item(SegEval *e, const SegExpr *expr)
 	state->wanted = seg_fold_wanted(e, expr->fold, expr->item);
 	for (int item = -1; (item = seg_fold_next_wanted(e, state->wanted, expr->fold, item)) >= 0;)
 		state->items[item] = (ItemUntil) {.rows = {DT_NOEND, DT_NOEND, DT_NOBEGIN}};
+	if (!known)
+		seg_fold_begin(e, expr->fold, expr->item);
 	seg_fold_rows(e, fold, &rows);
 	for (int i = 0; i < rows.nrows; i++)
-		if (seg_fold_row(e, fold, &rows, i))
-			for (int item = -1; (item = seg_fold_next_wanted(e, state->wanted, expr->fold, item)) >= 0;)
-				add_row(e, fold, list_nth(fold->items, item), &state->items[item], outer->context);
+	{
+		if (!seg_fold_row(e, fold, &rows, i))
+			continue;
+		for (int item = -1; (item = seg_fold_next_wanted(e, state->wanted, expr->fold, item)) >= 0;)
+			add_row(e, fold, list_nth(fold->items, item), &state->items[item], outer->context);
+		if (!known)
+			(void) seg_fold_take(e, expr->fold);
+	}
+	if (!known)
+		seg_fold_end(e, expr->fold);
 	state->stamp = outer->stamp;
 	return &state->items[expr->item];
 }

@@ -146,10 +146,11 @@ collect_add(PG_FUNCTION_ARGS)
 	SegGroupedCall *call = begin(fcinfo);
 
 	CHECK_FOR_INTERRUPTS();
+	/* a row without a key is nobody's */
+	if (PG_ARGISNULL(3) && m != NULL)
+		PG_RETURN_POINTER(m);
 	if (PG_ARGISNULL(3))
-		ereport(ERROR,
-				(errcode(ERRCODE_NOT_NULL_VIOLATION),
-				 errmsg("population \"%s\" has a row without a key", call->grouped->program->population->name)));
+		PG_RETURN_NULL();
 	if (m == NULL)
 		m = no_members(call->grouped, seg_eval_clock(call->eval)->now);
 	check_same(m, call);

@@ -10,7 +10,7 @@
  * Partitions that come and go, and tables that begin or cease to inherit, bring and take
  * rows without a trigger being fired: our triggers are put on them or taken off, and the members
  * that have rows there are in doubt.  The same goes for columns that are rewritten with their type
- * unchanged.  A restore loads our tables after it has made all tables as they are to be, so
+ * unchanged, and for everybody where row security shows a population's owner other rows than before.  A restore loads our tables after it has made all tables as they are to be, so
  * nothing is followed there.
  *
  * Populations of roles that may only read a table are not guarded: they would be in its owner's way.
@@ -206,6 +206,37 @@ follow(Oid parent, Oid child)
 	doubt(roots, child);
 }
 
+/*
+ * Which rows the owner of a population sees of one of its tables may have changed: rules of row security
+ * came, or went (loosened).  Nobody can tell who is behind those that were seen before; members who were not
+ * are found in their table itself.
+ */
+static void
+follow_security(Oid relid, bool loosened)
+{
+	const char *sql = psprintf("SELECT r.relation::pg_catalog.oid FROM segments.registered r"
+							   " JOIN segments.population p ON p.id = r.population"
+							   " JOIN pg_catalog.pg_roles o ON o.oid = p.owner"
+							   " JOIN pg_catalog.pg_class c ON c.oid = r.relation"
+							   " WHERE r.relation = ANY ($1) AND r.maintenance <> 'scheduled'"
+							   " AND NOT o.rolsuper AND NOT o.rolbypassrls AND (%s OR (c.relrowsecurity AND"
+							   " (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(p.owner, c.relowner, 'USAGE'))))",
+							   loosened ? "true" : "false");
+	List	   *relids = list_make1_oid(relid);
+
+	doubt(seg_query_oids(psprintf("%s LIMIT 1", sql), relids, NIL, false), InvalidOid);
+	doubt(seg_query_oids(psprintf("%s AND r.kind = 'population' LIMIT 1", sql), relids, NIL, false), relid);
+}
+
+static void
+follow_policy(const RangeVar *table)
+{
+	Oid			relid = RangeVarGetRelid(table, NoLock, true);
+
+	if (OidIsValid(relid))
+		follow_security(relid, false);
+}
+
 static void
 follow_named(const RangeVar *parent, const RangeVar *child)
 {
@@ -244,6 +275,14 @@ follow_command(const AlterTableStmt *stmt, List *changed)
 			case AT_AddInherit:
 			case AT_DropInherit:
 				follow_named(castNode(RangeVar, cmd->def), stmt->relation);
+				break;
+			case AT_EnableRowSecurity:
+			case AT_ForceRowSecurity:
+				follow_policy(stmt->relation);
+				break;
+			case AT_DisableRowSecurity:
+			case AT_NoForceRowSecurity:
+				follow_security(RangeVarGetRelid(stmt->relation, NoLock, false), true);
 				break;
 			default:
 				break;
@@ -322,6 +361,10 @@ watch_ddl(PG_FUNCTION_ARGS)
 		check_columns(changed, false);
 	if (IsA(event->parsetree, AlterTableStmt))
 		follow_command(castNode(AlterTableStmt, event->parsetree), changed);
+	else if (IsA(event->parsetree, CreatePolicyStmt))
+		follow_policy(castNode(CreatePolicyStmt, event->parsetree)->table);
+	else if (IsA(event->parsetree, AlterPolicyStmt))
+		follow_policy(castNode(AlterPolicyStmt, event->parsetree)->table);
 
 	/* a new partition has no rows yet */
 	foreach(lc, seg_query_oids("SELECT DISTINCT c.objid" COMMANDS
@@ -336,14 +379,30 @@ watch_ddl(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
-/* Was a registered relation or a column of one dropped, or a table that had a parent? */
+/* Policies that were dropped by themselves. */
+static void
+follow_dropped_policies(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, seg_query_oids("SELECT DISTINCT r.relation::pg_catalog.oid"
+							   " FROM pg_catalog.pg_event_trigger_dropped_objects() o"
+							   " JOIN pg_catalog.pg_policy y ON y.oid = o.objid"
+							   " JOIN segments.registered r ON r.relation = y.polrelid"
+							   " WHERE o.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND o.original",
+							   NIL, NIL, true))
+		follow_security(lfirst_oid(lc), false);
+}
+
+/* Was a registered relation or a column of one dropped, a table that had a parent, or a policy? */
 static bool
 drop_concerns_us(void)
 {
 	return seg_query("SELECT FROM pg_catalog.pg_event_trigger_dropped_objects() o"
 					 " WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass"
 					 " AND (EXISTS (SELECT FROM segments.registered r WHERE r.relation = o.objid)"
-					 " OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = o.objid)) LIMIT 1",
+					 " OR EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = o.objid))"
+					 " OR o.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass LIMIT 1",
 					 NIL, NIL, true).n > 0;
 }
 
@@ -358,6 +417,7 @@ watch_drop(PG_FUNCTION_ARGS)
 	(void) event_of(fcinfo, "watch_drop");
 	if (!ActiveSnapshotSet() || nothing_is_registered() || !drop_concerns_us())
 		return (Datum) 0;
+	follow_dropped_policies();
 	check_relations();
 	changed = seg_query_oids("SELECT DISTINCT r.relation::pg_catalog.oid"
 						 " FROM pg_catalog.pg_event_trigger_dropped_objects() o"

@@ -133,22 +133,13 @@ take_columns(Receiver *r, TupleTableSlot *slot)
 	r->known = true;
 }
 
-/* Is the row of somebody who does not matter? */
+/* Is the row of somebody who does not matter?  Without a key it is nobody's. */
 static bool
 is_nobody(const Receiver *r, const TupleTableSlot *slot)
 {
-	const SegReading *reading = r->reading;
-	const SegPopulation *population = reading->program->population;
+	const SegMemberSet *only = r->reading->only;
 
-	if (!slot->tts_isnull[0])
-		return reading->only != NULL && !seg_set_contains(reading->only, DatumGetInt64(slot->tts_values[0]));
-	/* where there is a dictionary, what has no number was looked for before */
-	if (r->relation == 0 && !population->dictionary)
-		ereport(ERROR,
-				(errcode(ERRCODE_NOT_NULL_VIOLATION),
-				 errmsg("population \"%s\" has a row without a key", population->name),
-				 errdetail("Column \"%s\" is null.", population->key)));
-	return true;
+	return slot->tts_isnull[0] || (only != NULL && !seg_set_contains(only, DatumGetInt64(slot->tts_values[0])));
 }
 
 static bool

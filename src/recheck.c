@@ -26,6 +26,7 @@
 #include "utils/rel.h"
 #include "utils/xid8.h"
 
+#include "attempt.h"
 #include "catalog.h"
 #include "recheck.h"
 
@@ -116,6 +117,15 @@ object_of(const SegScan *scan, const SegPopulation *p)
 	return no_source && no_lookup ? 0 : -1;
 }
 
+/* A note to be followed. */
+typedef struct Note
+{
+	SegRuleset *ruleset;
+	int			object;
+	Datum		array;
+	SegMemberSet *members;
+} Note;
+
 /* Whom keys lead to; nobody, where the table is gone, or no rule reads it any more. */
 static SegMemberSet *
 follow(SegRuleset *ruleset, int object, Datum array)
@@ -141,6 +151,14 @@ follow(SegRuleset *ruleset, int object, Datum array)
 	return members;
 }
 
+static void
+try_follow(void *arg)
+{
+	Note	   *note = arg;
+
+	note->members = follow(note->ruleset, note->object, note->array);
+}
+
 List *
 seg_rechecks(SegRuleset *ruleset)
 {
@@ -161,7 +179,13 @@ seg_rechecks(SegRuleset *ruleset)
 			recheck->horizon = U64FromFullTransactionId(DatumGetFullTransactionId(value));
 		value = seg_scan_datum(&scan, SEG_COL_RECHECK_KEYS, &isnull);
 		if (!isnull)
-			recheck->members = follow(ruleset, object_of(&scan, ruleset->population), value);
+		{
+			Note		note = {.ruleset = ruleset,.object = object_of(&scan, ruleset->population),.array = value};
+
+			/* whatever keeps us from finding them, rules that need it will say so: it may be anybody */
+			if (seg_attempt(try_follow, &note) == NULL)
+				recheck->members = note.members;
+		}
 		list = lappend(list, recheck);
 	}
 	seg_scan_end(&scan);

@@ -425,6 +425,7 @@ read_segment(const SegScan *scan)
 	segment->members = seg_scan_int8(scan, SEG_COL_SEGMENT_MEMBERS);
 	segment->valid_until = unlimited ? DT_NOEND : DatumGetTimestampTz(valid_until);
 	segment->notify = seg_scan_bool(scan, SEG_COL_SEGMENT_NOTIFY);
+	segment->failed = !segment->active && seg_scan_text(scan, SEG_COL_SEGMENT_PROBLEM) != NULL;
 	return segment;
 }
 

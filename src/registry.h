@@ -116,6 +116,7 @@ typedef struct SegSegment
 	int64		members;		/* cardinality as stored */
 	TimestampTz valid_until;	/* from here on nobody is a member; DT_NOEND: never */
 	bool		notify;			/* changes of its members notify */
+	bool		failed;			/* it is not active since its rule could not be evaluated */
 } SegSegment;
 
 /* name NULL: the only population there is.  Errors say which populations there are. */

@@ -21,6 +21,7 @@
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "attempt.h"
 #include "borrow.h"
@@ -49,13 +50,27 @@ write_problem(void *arg)
 	CacheInvalidateRelcacheByRelid(seg_catalog_relation(SEG_REL_SEGMENT));
 }
 
+/* Is there nobody any more as whom rules could be evaluated? */
+static bool
+owner_is_gone(const SegRuleset *ruleset)
+{
+	return !SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(ruleset->population->owner));
+}
+
+/* Whoever may not read segments must not hear of them, nor of data that make them fail: then the log alone does. */
 static void
 deactivate(const SegRuleset *ruleset, SegBroken *broken)
 {
-	ereport(WARNING,
+	bool		gone = owner_is_gone(ruleset);
+
+	if (gone)
+		broken->message = psprintf("the owner of population \"%s\" does not exist any more", ruleset->population->name);
+	ereport(seg_may_read(ruleset->population) ? WARNING : LOG_SERVER_ONLY,
 			(errmsg("segment \"%s\" of population \"%s\" is deactivated", broken->segment->name,
 					ruleset->population->name),
 			 errdetail("Its rule cannot be evaluated: %s.", broken->message),
+			 gone ? errhint("Its members stay as they are until segments.alter_population() gives the population another owner.") :
+			 broken->segment->everyone ? errhint("Its members stay as they are until segments.refresh() can read them.") :
 			 errhint("Its members stay as they are until segments.alter_segment() gives it another rule, or active => true.")));
 	/* where even that fails, somebody else will find out */
 	(void) seg_attempt(write_problem, broken);
@@ -142,6 +157,25 @@ has_any(const SegRuleset *ruleset, const List *broken)
 		if (seg_ruleset_find(ruleset, ((const SegBroken *) lfirst(lc))->segment->id) >= 0)
 			return true;
 	return false;
+}
+
+bool
+seg_repair_rules(SegRuleset *ruleset, const Bitmapset *rules, char *message)
+{
+	List	   *broken = NIL;
+	SegRuleset *next;
+
+	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
+	{
+		SegBroken  *b = palloc(sizeof(SegBroken));
+
+		*b = (SegBroken) {.segment = ruleset->segments[i],.message = message};
+		broken = lappend(broken, b);
+	}
+	deactivate_all(ruleset, broken);
+	CommandCounterIncrement();
+	next = seg_ruleset_latest(ruleset->population->id);
+	return next != NULL && !has_any(next, broken);
 }
 
 /* On the basis of all that is committed now, and of what this transaction has done. */

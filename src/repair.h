@@ -20,4 +20,10 @@
 extern bool seg_settle_safely(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules,
 							  SegReason reason, TimestampTz now, bool exclusive);
 
+/*
+ * Deactivates segments whose rules cannot be evaluated, and says so; message tells why.  False where somebody else has
+ * the row of one.
+ */
+extern bool seg_repair_rules(SegRuleset *ruleset, const Bitmapset *rules, char *message);
+
 #endif							/* SEG_REPAIR_H */

@@ -21,9 +21,12 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_attribute.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "sqlgen.h"
 
@@ -316,11 +319,25 @@ seg_sql_condition_value(SegSql *g, const SegExpr *expr)
 	return psprintf(strchr(condition, ' ') == NULL ? "(%s IS TRUE)" : "((%s) IS TRUE)", condition);
 }
 
+/* Can there be rows without a key?  They are nobody's. */
+static bool
+is_nullable(const SegPopulation *population)
+{
+	HeapTuple	tuple = SearchSysCacheAttName(population->relid, population->key);
+	bool		nullable = HeapTupleIsValid(tuple) && !((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	return nullable;
+}
+
 char *
 seg_sql_rule(const SegProgram *program, int rule, const TimestampTz *now)
 {
 	const SegPopulation *population = program->population;
 	SegSql		g = {.program = program,.level = 1};
+	char	   *key = seg_sql_qualified(SEG_POPULATION_ALIAS, population->key);
+	SegSqlBeside beside = SEG_SQL_ALONE;
 	StringInfoData out;
 
 	g.zone = seg_sql_literal(population->time_zone);
@@ -330,9 +347,15 @@ seg_sql_rule(const SegProgram *program, int rule, const TimestampTz *now)
 		g.aliases[i] = palloc0(sizeof(char *) * (population->nsources + 1));
 
 	initStringInfo(&out);
-	appendStringInfo(&out, "SELECT %s\nFROM %s AS %s\nWHERE %s",
-					 seg_sql_qualified(SEG_POPULATION_ALIAS, population->key),
-					 seg_sql_relation(population->relid), SEG_POPULATION_ALIAS,
-					 seg_sql_condition(&g, program->rules[rule], SEG_SQL_ALONE));
+	appendStringInfo(&out, "SELECT %s\nFROM %s AS %s\nWHERE ", key, seg_sql_relation(population->relid),
+					 SEG_POPULATION_ALIAS);
+	if (is_nullable(population))
+	{
+		appendStringInfo(&out, "%s IS NOT NULL", key);
+		seg_sql_newline(&g, &out);
+		appendStringInfoString(&out, "AND ");
+		beside = SEG_SQL_IN_AND;
+	}
+	appendStringInfoString(&out, seg_sql_condition(&g, program->rules[rule], beside));
 	return out.data;
 }

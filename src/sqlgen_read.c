@@ -309,7 +309,7 @@ seg_sql_read(const SegProgram *program, int relationno, bool members, SegSpan wi
 	initStringInfo(&where);
 	if (members && !population->dictionary)
 		appendStringInfo(&where, " AND %s = ANY ($1)", q.key);
-	/* a row of the population without a key is for the pass to complain about */
+	/* those of the population are few; the receiver leaves them out */
 	else if (!members && relation->source >= 0)
 		appendStringInfo(&where, " AND %s IS NOT NULL", population->dictionary ? member : q.key);
 	if (share != NULL)

@@ -448,8 +448,11 @@ update_segments(SegStoreWriter *w)
 	values[2] = TimestampTzGetDatum(task->now);
 	seg_user_become_extension(&user);
 	SPI_connect();
+	/* nobody but a failure deactivates the segment of everyone, and it did not fail */
 	if (SPI_execute_with_args("UPDATE segments.segment AS s"
-							  " SET members = CASE WHEN s.built THEN s.members ELSE n.members END, built = true, built_at = $3"
+							  " SET members = CASE WHEN s.built THEN s.members ELSE n.members END, built = true, built_at = $3,"
+							  " active = s.active OR s.kind = 'everyone',"
+							  " problem = CASE WHEN s.kind = 'everyone' THEN NULL ELSE s.problem END"
 							  " FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS n (id, members) WHERE s.id = n.id",
 							  lengthof(argtypes), argtypes, values, NULL, false, 0) != SPI_OK_UPDATE)
 		elog(ERROR, "could not write segments.segment");

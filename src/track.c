@@ -34,6 +34,7 @@
 #include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
+#include "attempt.h"
 #include "current.h"
 #include "lock.h"
 #include "now.h"
@@ -342,6 +343,56 @@ note_unread(const Touched *t, TriggerEvent event)
 		seg_recheck_note(t->use, t->keys, t->nkeys);
 }
 
+/* What leads from keys to members. */
+typedef struct Way
+{
+	SegUse	   *use;
+	Touched    *touched;
+	SegMemberSet *members;
+} Way;
+
+static void
+follow_way(void *arg)
+{
+	Way		   *way = arg;
+
+	way->members = seg_use_members(way->use, way->touched->keys, way->touched->nkeys, &way->touched->missed);
+}
+
+/*
+ * The members behind the keys.  Where a query leads to them, it can fail, and with it all rules that read these rows by
+ * way of it.  Those segments are deactivated, and nobody is touched: NULL.
+ */
+static SegMemberSet *
+touched_members(SegRuleset *ruleset, Touched *touched)
+{
+	Way			way = {.use = touched->use,.touched = touched};
+	char	   *message = NULL;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	if (touched->use->members_query == NULL)
+		follow_way(&way);
+	else
+		message = seg_attempt(follow_way, &way);
+	PopActiveSnapshot();
+	if (message == NULL)
+		return way.members;
+	if (!seg_repair_rules(ruleset, touched->rules, message))
+		seg_recheck_note(touched->use, touched->keys, touched->nkeys);
+	return NULL;
+}
+
+static SegMemberSet *
+everybody(SegRuleset *ruleset)
+{
+	SegMemberSet *members;
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	members = seg_current_everybody(ruleset);
+	PopActiveSnapshot();
+	return members;
+}
+
 /* The members, and what is noted of those who cannot be found. */
 static void
 track_members(SegUse *use, SegRuleset *ruleset, Touched *touched, TriggerEvent event)
@@ -367,11 +418,12 @@ track_members(SegUse *use, SegRuleset *ruleset, Touched *touched, TriggerEvent e
 	}
 	if (truncated)
 		touched->missed = use->object != 0 && !use->leads && !seg_lock_buckets(use->population);
-	PushActiveSnapshot(GetLatestSnapshot());
-	members = truncated ? seg_current_everybody(ruleset) : seg_use_members(use, touched->keys, touched->nkeys, &touched->missed);
-	PopActiveSnapshot();
-	settle(use->population, ruleset, members, touched->rules, may_read);
-	note_recheck(touched, event);
+	members = truncated ? everybody(ruleset) : touched_members(ruleset, touched);
+	if (members != NULL)
+	{
+		settle(use->population, ruleset, members, touched->rules, may_read);
+		note_recheck(touched, event);
+	}
 	if (may_read)
 		seg_ruleset_unlock(locked);
 }
@@ -446,6 +498,7 @@ static void
 doubt_rows(SegUse *use, SegRuleset *ruleset, Relation root, Oid partition)
 {
 	Touched		touched = {.use = use,.reads = &ruleset->reads[use->object],.tupdesc = RelationGetDescr(root)};
+	Way			way = {.use = use,.touched = &touched};
 	SegMemberSet *members;
 
 	get_typlenbyval(TupleDescAttr(touched.tupdesc, use->key - 1)->atttypid, &touched.len, &touched.byval);
@@ -454,10 +507,10 @@ doubt_rows(SegUse *use, SegRuleset *ruleset, Relation root, Oid partition)
 		touched.missed = !seg_lock_buckets(use->population);
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (OidIsValid(partition))
-	{
 		add_all_rows(&touched, ruleset, partition);
-		members = seg_use_members(use, touched.keys, touched.nkeys, &touched.missed);
-	}
+	/* whoever cannot be found is one of all */
+	if (OidIsValid(partition) && seg_attempt(follow_way, &way) == NULL)
+		members = way.members;
 	else
 		members = seg_current_everybody(ruleset);
 	PopActiveSnapshot();

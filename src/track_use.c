@@ -386,14 +386,16 @@ text_of(Datum key, Oid type)
 	return OidOutputFunctionCall(output, key);
 }
 
-/* Of a key that nobody seems to have: somebody may be giving it a number. */
+/* A reader goes by his snapshot.  Of a key that nobody else seems to have: somebody may be giving it a number. */
 static bool
-find_again(const SegPopulation *population, const char *key, int64 *member, bool *missed)
+find_member(const SegPopulation *population, const char *key, int64 *member, bool *missed)
 {
 	if (missed == NULL)
-		return false;
+		return seg_dictionary_find(population, key, member);
+	if (seg_dictionary_find_latest(population, key, member))
+		return true;
 	*missed |= !seg_lock_key(population->id, key, false);
-	return seg_dictionary_find(population, key, member);
+	return seg_dictionary_find_latest(population, key, member);
 }
 
 static void
@@ -409,7 +411,7 @@ add_member(const SegUse *use, SegSetBuilder *builder, Datum key, Oid type, bool 
 		return;
 	}
 	text = text_of(key, type);
-	if (seg_dictionary_find(population, text, &member) || find_again(population, text, &member, missed))
+	if (find_member(population, text, &member, missed))
 		seg_set_builder_add(builder, member);
 	pfree(text);
 }
@@ -435,7 +437,7 @@ add_new_members(const SegUse *use, SegSetBuilder *builder, Datum *keys, Size nke
 		int64		member;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!seg_dictionary_find(population, texts[i], &member))
+		if (!seg_dictionary_find_latest(population, texts[i], &member))
 		{
 			*missed |= !seg_lock_key(population->id, texts[i], true);
 			member = seg_dictionary_give(population, texts[i]);

@@ -1,7 +1,7 @@
 -- The extension as a whole: what it leaves behind, what it says about itself,
 -- and whose rights its functions run with.
 BEGIN;
-SELECT plan(6);
+SELECT plan(7);
 
 CREATE TEMP VIEW member AS
 SELECT d.classid, d.objid,
@@ -48,6 +48,17 @@ SELECT is_empty($$
 	WHERE m.classid = 'pg_catalog.pg_class'::regclass
 		AND c.relnamespace <> 'segments'::regnamespace
 $$, 'every relation is in schema segments');
+
+CREATE FUNCTION without_public() RETURNS text LANGUAGE plpgsql SET client_min_messages = error AS $$
+DECLARE
+	found text;
+BEGIN
+	EXECUTE 'DROP SCHEMA public CASCADE';
+	SELECT string_agg(extname, ', ') INTO found FROM pg_catalog.pg_extension WHERE extname = 'segments';
+	RAISE EXCEPTION USING MESSAGE = found;
+EXCEPTION WHEN raise_exception THEN RETURN SQLERRM;
+END $$;
+SELECT is(without_public(), 'segments', 'it does not go with a schema that it has nothing in');
 
 DROP EXTENSION segments;
 SELECT hasnt_schema('segments', 'dropping the extension drops its schema');

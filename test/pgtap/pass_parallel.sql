@@ -98,8 +98,7 @@ SELECT throws_ok($$SELECT segments.matching('age > 3', 'failing')$$, 'P0001', 'n
 UPDATE person SET age = 3 WHERE id = 37;
 ALTER TABLE person DROP CONSTRAINT person_pkey, ALTER id DROP NOT NULL;
 INSERT INTO person VALUES (NULL, 30);
-SELECT throws_ok($$SELECT segments.matching('age > 3', 'failing')$$, '23502', 'population "failing" has a row without a key',
-	'a row without a key is of some share');
+SELECT is((SELECT count(*) FROM segments.matching('age > 3', 'failing')), (SELECT count(id) FROM person WHERE age > 3), 'a row without a key is of no share');
 UPDATE person SET id = 37 WHERE id IS NULL;
 SELECT throws_ok($$SELECT segments.refresh('person', '2026-01-01')$$, '21000', 'key 37 stands in more than one row of population "person"',
 	'a key twice is in one share');
