@@ -417,7 +417,7 @@ track_members(SegUse *use, SegRuleset *ruleset, Touched *touched, TriggerEvent e
 		return;
 	}
 	if (truncated)
-		touched->missed = use->object != 0 && !use->leads && !seg_lock_buckets(use->population);
+		touched->missed = !use->leads && !seg_lock_buckets(use->population);
 	members = truncated ? everybody(ruleset) : touched_members(ruleset, touched);
 	if (members != NULL)
 	{
