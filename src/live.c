@@ -17,6 +17,7 @@
 #include "eval_fold.h"
 #include "live.h"
 #include "live_direct.h"
+#include "now.h"
 #include "pass_read.h"
 #include "pass_read_window.h"
 #include "state.h"
@@ -186,13 +187,17 @@ forget_rows(SegLive *live)
 }
 
 /* Windows begin later as time goes by; once a day is often enough to find out. */
-static void
-find_starts(SegLive *live, TimestampTz now)
+const TimestampTz *
+seg_live_starts(SegLive *live, TimestampTz now)
 {
-	if (now >= live->starts_from && now - live->starts_from < USECS_PER_DAY)
-		return;
-	seg_read_starts(live->eval, now, live->starts);
-	live->starts_from = now;
+	TimestampTz from = Max(now - seg_now_lag(), MIN_TIMESTAMP);
+
+	if (from < live->starts_from || from - live->starts_from >= USECS_PER_DAY)
+	{
+		seg_read_starts(live->eval, from, live->starts);
+		live->starts_from = from;
+	}
+	return live->starts;
 }
 
 /* The moment before which none of the items counts any rows of a relation. */
@@ -317,7 +322,7 @@ seg_live_load_rows(SegLive *live, int n, const int64 *members, TimestampTz now, 
 
 	seg_eval_want(live->eval, bms_copy(items));
 	MemoryContextSwitchTo(caller);
-	find_starts(live, now);
+	(void) seg_live_starts(live, now);
 	for (int i = 0; (i = bms_next_member(relations, i)) >= 0;)
 		load_relation(live, i, n, members, start_of(live, i, items));
 }

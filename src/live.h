@@ -40,6 +40,12 @@ extern void seg_live_load(SegLive *live, int n, const int64 *members);
 extern void seg_live_load_rows(SegLive *live, int n, const int64 *members, TimestampTz now,
 							   const Bitmapset *relations, const Bitmapset *items);
 
+/*
+ * By item: a row from before that moment does not count in it, for nobody whose present is now or later, or
+ * earlier by as much as clocks may lag (now.h).  DT_NOBEGIN: all rows may.
+ */
+extern const TimestampTz *seg_live_starts(SegLive *live, TimestampTz now);
+
 /* Has to be evaluated as the owner, too: functions may run that are not PostgreSQL's own. */
 extern bool seg_live_runs_foreign(const SegLive *live);
 

@@ -9,10 +9,7 @@
 
 #include "postgres.h"
 
-#include "pass_read.h"
-
-/* A setting: where it can be, rows are read directly; off: by queries. */
-extern bool seg_direct_reads;
+#include "pass_read_direct.h"
 
 typedef struct SegLiveDirect SegLiveDirect;
 

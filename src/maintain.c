@@ -195,13 +195,14 @@ step(int32 id, TimestampTz as_of, int64 max_members, bool fold_all, Sweep *sweep
 	ruleset = seg_ruleset_locked(id, false);
 	if (ruleset != NULL && ruleset->building && seg_lock_builder(id, false))
 		ruleset = clear_building(id);
-	if (ruleset != NULL && ruleset->population->maintenance != SEG_SCHEDULED && !ruleset->building && seg_ruleset_lock(ruleset, &locked))
+	if (ruleset != NULL && ruleset->population->maintenance != SEG_SCHEDULED && !ruleset->building &&
+		seg_ruleset_lock(ruleset, &locked))
 	{
 		evaluate(ruleset, as_of, max_members, done);
 		seg_ruleset_unlock(locked);
 	}
-	done->folded += fold(ruleset != NULL ? ruleset->population : seg_population_by_id(id), sweep, done->due + done->doubted, max_members * ROWS_PER_MEMBER,
-						 fold_all ? DT_NOEND : as_of);
+	done->folded += fold(ruleset != NULL ? ruleset->population : seg_population_by_id(id), sweep,
+						 done->due + done->doubted, max_members * ROWS_PER_MEMBER, fold_all ? DT_NOEND : as_of);
 }
 
 /* The populations to be kept up: the one named, or all that the current user may manage. */

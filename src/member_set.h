@@ -33,6 +33,7 @@
  * member_set.c			reading and checking a value, comparing two
  * member_set_write.c		writing one chunk by chunk
  * member_set_build.c		building one from anything in any order
+ * member_set_lookup.c		asking one about a great many keys
  * member_set_ops.c		set algebra
  * member_set_func.c		functions of one set, casts from and to arrays
  * member_set_io.c			text and binary forms
@@ -245,6 +246,13 @@ extern void seg_set_builder_free(SegSetBuilder *b);
 /* Ready-made cases. */
 extern SegMemberSet *seg_set_copy(const SegMemberSet *set);
 extern SegMemberSet *seg_set_from_bits(int64 number, const uint64 bits[SEG_CHUNK_WORDS]);
+
+/* member_set_lookup.c: asking about many keys, in any order.  The set stays with the caller; palloc'd. */
+
+typedef struct SegSetLookup SegSetLookup;
+
+extern SegSetLookup *seg_set_lookup_create(const SegMemberSet *set);
+extern bool seg_set_lookup_contains(const SegSetLookup *lookup, int64 key);
 
 /* member_set_io.c: the binary form, for values that hold sets. */
 extern Datum member_set_send(PG_FUNCTION_ARGS);

@@ -94,22 +94,16 @@ typedef struct Record
 
 /*
  * in_share(member bigint, share integer, shares integer) -> boolean
- *		By the golden ratio, so that chunks that follow each other spread evenly.  Rows without a
- *		key are of the first share, which complains about them.
+ *		Rows without a key are of the first share.
  */
 Datum
 in_share(PG_FUNCTION_ARGS)
 {
-	uint64		chunk;
-	uint32		hash;
-
 	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		PG_RETURN_NULL();
 	if (PG_ARGISNULL(0))
 		PG_RETURN_BOOL(PG_GETARG_INT32(1) == 0);
-	chunk = (uint64) seg_chunk_of(PG_GETARG_INT64(0));
-	hash = (uint32) ((chunk * UINT64CONST(0x9E3779B97F4A7C15)) >> 32);
-	PG_RETURN_BOOL((int64) (((uint64) hash * (uint32) PG_GETARG_INT32(2)) >> 32) == PG_GETARG_INT32(1));
+	PG_RETURN_BOOL(seg_share_of(PG_GETARG_INT64(0), PG_GETARG_INT32(2)) == PG_GETARG_INT32(1));
 }
 
 /* Results on their way. */

@@ -4,7 +4,7 @@
  *
  * The rows go from the executor straight into the partitions: no tuple is stored anywhere else.
  * All queries are planned first, since the planner's estimates say how many partitions there
- * have to be.
+ * have to be.  Where one is planned as a scan of its whole table, that is done without it (pass_read_direct.c).
  *
  * Copyright (c) 2026, the segments authors
  */
@@ -27,10 +27,20 @@
 #include "dictionary.h"
 #include "eval_fold.h"
 #include "pass_read.h"
+#include "pass_read_direct.h"
 #include "pass_read_window.h"
 
-/* Up to so many members the queries look for them; beyond, they read all. */
+/* Up to so many members the queries look for them, and if there are so many times as many: finding a row takes that much longer. */
 #define MOST_LOOKED_FOR 65536
+#define SCANNED_PER_LOOKUP 16
+
+/* How a relation is to be read. */
+typedef struct ReadPlan
+{
+	SPIPlanPtr	query;
+	SegSpan		window;
+	bool		scans;			/* its table, whole, with no condition but that it is in the window */
+} ReadPlan;
 
 /* Receives the rows of one relation. */
 typedef struct Receiver
@@ -137,9 +147,9 @@ take_columns(Receiver *r, TupleTableSlot *slot)
 static bool
 is_nobody(const Receiver *r, const TupleTableSlot *slot)
 {
-	const SegMemberSet *only = r->reading->only;
+	const SegSetLookup *lookup = r->reading->lookup;
 
-	return slot->tts_isnull[0] || (only != NULL && !seg_set_contains(only, DatumGetInt64(slot->tts_values[0])));
+	return slot->tts_isnull[0] || (lookup != NULL && !seg_set_lookup_contains(lookup, DatumGetInt64(slot->tts_values[0])));
 }
 
 static bool
@@ -218,12 +228,6 @@ seg_reading_receiver(SegReading *reading, int relation)
 
 /* The reading queries. */
 
-static bool
-looks_for_members(const SegReading *reading)
-{
-	return reading->only != NULL && seg_set_cardinality(reading->only) <= MOST_LOOKED_FOR;
-}
-
 /* A member's key, as the population's table has it. */
 static Datum
 key_of(const SegPopulation *population, int64 member)
@@ -287,7 +291,7 @@ members_param(const SegReading *reading)
 	int64		member;
 	int			n = 0;
 
-	if (!looks_for_members(reading))
+	if (!reading->looks)
 		return NULL;
 	members = palloc(sizeof(int64) * (seg_set_cardinality(reading->only) + 1));
 	seg_set_iter_init(&it, reading->only);
@@ -311,15 +315,17 @@ plan_query(const SegReading *reading, int relation, bool looks, SegSpan window, 
 	return plan;
 }
 
-static SPIPlanPtr
+static ReadPlan
 plan_reading(const SegReading *reading, int relation)
 {
 	List	   *conditions = relation == 0 && reading->only == NULL ?
 		seg_pass_read_conditions(reading->eval, reading->until) : NIL;
+	ReadPlan	plan = {.window = seg_pass_read_window(reading->eval, relation, reading->until)};
 
-	return plan_query(reading, relation, looks_for_members(reading),
-					  seg_pass_read_window(reading->eval, relation, reading->until), conditions,
-					  reading->share == NULL ? CURSOR_OPT_PARALLEL_OK : 0);
+	plan.query = plan_query(reading, relation, reading->looks, plan.window, conditions,
+							reading->share == NULL ? CURSOR_OPT_PARALLEL_OK : 0);
+	plan.scans = !reading->looks && conditions == NIL;
+	return plan;
 }
 
 SPIPlanPtr
@@ -330,21 +336,42 @@ seg_reading_plan(const SegReading *reading, int relation)
 	return plan_query(reading, relation, true, everything, NIL, CURSOR_OPT_GENERIC_PLAN);
 }
 
-/* Bytes that the rows of a relation will take, by the planner's estimate. */
+/* Bytes that the rows of a relation will take, by the planner's estimate; and does it scan? */
 static double
-estimate_bytes(SPIPlanPtr plan, const SegLayout *layout, bool *parallel_safe)
+estimate_bytes(ReadPlan *plan, const SegLayout *layout, bool *parallel_safe)
 {
-	CachedPlan *cached = SPI_plan_get_cached_plan(plan);
+	CachedPlan *cached = SPI_plan_get_cached_plan(plan->query);
 	const Plan *tree;
 	double		bytes;
 
+	plan->scans &= cached != NULL;
 	if (cached == NULL)
 		return 0;
 	tree = linitial_node(PlannedStmt, cached->stmt_list)->planTree;
 	bytes = tree->plan_rows * (layout->bytes + tree->plan_width);
 	*parallel_safe &= tree->parallel_safe;
+	plan->scans &= IsA(tree, SeqScan);
 	ReleaseCachedPlan(cached, NULL);
 	return bytes;
+}
+
+/* Are there so few who matter that they are looked for?  The planner says how many members there are. */
+static bool
+is_few(const SegReading *reading)
+{
+	SegSpan		everything = {DT_NOBEGIN, DT_NOEND};
+	int64		n = seg_set_cardinality(reading->only);
+	CachedPlan *cached;
+	double		rows;
+
+	if (n > MOST_LOOKED_FOR)
+		return false;
+	cached = SPI_plan_get_cached_plan(plan_query(reading, 0, false, everything, NIL, 0));
+	if (cached == NULL)
+		return true;
+	rows = linitial_node(PlannedStmt, cached->stmt_list)->planTree->plan_rows;
+	ReleaseCachedPlan(cached, NULL);
+	return (double) n * SCANNED_PER_LOOKUP <= rows;
 }
 
 void
@@ -384,19 +411,19 @@ seg_reading_begin(const SegProgram *program, SegEval *eval)
 }
 
 /* Plans the reading of all relations, and adds up what the planner expects. */
-static SPIPlanPtr *
+static ReadPlan *
 plan_relations(const SegReading *reading, double *bytes, bool *parallel_safe)
 {
 	int			n = list_length(reading->program->relations);
-	SPIPlanPtr *plans = palloc(sizeof(SPIPlanPtr) * n);
+	ReadPlan   *plans = palloc(sizeof(ReadPlan) * n);
 
 	*bytes = 0;
 	*parallel_safe = true;
 	for (int i = 0; i < n; i++)
 	{
 		plans[i] = plan_reading(reading, i);
-		if (!looks_for_members(reading))
-			*bytes += estimate_bytes(plans[i], &reading->layouts[i], parallel_safe);
+		if (!reading->looks)
+			*bytes += estimate_bytes(&plans[i], &reading->layouts[i], parallel_safe);
 	}
 	return plans;
 }
@@ -407,7 +434,7 @@ seg_pass_read(SegEval *eval, TimestampTz hide_from, bool until, const SegMemberS
 	MemoryContext context = CurrentMemoryContext;
 	SegReading *reading = seg_reading_begin(eval->program, eval);
 	int			n = list_length(reading->program->relations);
-	SPIPlanPtr *plans;
+	ReadPlan   *plans;
 	ParamListInfo members;
 	double		expected;
 	bool		parallel_safe;
@@ -416,12 +443,14 @@ seg_pass_read(SegEval *eval, TimestampTz hide_from, bool until, const SegMemberS
 	reading->hide_from = hide_from;
 	reading->until = until;
 	reading->only = only;
+	reading->lookup = only == NULL ? NULL : seg_set_lookup_create(only);
 	reading->share = share;
 	reading->add = add_to_partitions;
-	members = members_param(reading);
 
 	seg_user_become_owner(&user, reading->program->population);
 	SPI_connect();
+	reading->looks = only != NULL && is_few(reading);
+	members = members_param(reading);
 	plans = plan_relations(reading, &expected, &parallel_safe);
 	if (share != NULL)
 		expected = share->bytes;
@@ -430,7 +459,8 @@ seg_pass_read(SegEval *eval, TimestampTz hide_from, bool until, const SegMemberS
 	reading->partitions = seg_partitions_create(n, (Size) Min(expected, (double) MaxAllocHugeSize / 2),
 												get_hash_memory_limit() / (share != NULL ? share->of : 1));
 	for (int i = 0; i < n; i++)
-		seg_reading_run(reading, i, plans[i], members);
+		if (!plans[i].scans || !seg_read_direct_scan(reading, i, plans[i].window))
+			seg_reading_run(reading, i, plans[i].query, members);
 	SPI_finish();
 	seg_user_restore(&user);
 	MemoryContextSwitchTo(context);

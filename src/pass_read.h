@@ -42,6 +42,15 @@ typedef struct SegLayout
 
 typedef struct SegReading SegReading;
 
+/* Of so many shares, the member's: by the golden ratio, so that chunks that follow each other spread evenly. */
+static inline int64
+seg_share_of(int64 member, int of)
+{
+	uint32		hash = (uint32) (((uint64) seg_chunk_of(member) * UINT64CONST(0x9E3779B97F4A7C15)) >> 32);
+
+	return (int64) (((uint64) hash * (uint32) of) >> 32);
+}
+
 struct SegReading
 {
 	const SegProgram *program;
@@ -49,6 +58,8 @@ struct SegReading
 	TimestampTz hide_from;		/* rows of sources from this moment on do not exist */
 	bool		until;			/* rows matter that some rule can want later */
 	const SegMemberSet *only;	/* rows of other members do not matter; or NULL */
+	const SegSetLookup *lookup; /* the same, to be asked row by row; or NULL */
+	bool		looks;			/* the queries look for them, rather than read everything */
 	const SegShare *share;		/* and of members of other shares; or NULL */
 	SegLayout  *layouts;		/* by relation */
 	SegPartitions *partitions;

@@ -105,6 +105,13 @@ seg_key_is_integer(const SegPopulation *population)
 	return population->key_type == INT2OID || population->key_type == INT4OID || population->key_type == INT8OID;
 }
 
+/* A key of such a type, as a member. */
+static inline int64
+seg_integer_key(Datum key, Oid type)
+{
+	return type == INT2OID ? DatumGetInt16(key) : type == INT4OID ? DatumGetInt32(key) : DatumGetInt64(key);
+}
+
 typedef struct SegSegment
 {
 	int32		id;

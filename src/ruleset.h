@@ -148,9 +148,9 @@ extern uint64 seg_definitions_generation(void);
 extern void seg_ruleset_find_reads(SegRuleset *ruleset);
 
 /*
- * ruleset_touch.c: what a row itself tells.  Of the population or a source; NULL: nothing.
+ * ruleset_touch.c: what a row itself tells, to a statement at that moment.  Of the population or a source; NULL: nothing.
  */
-extern SegTouch *seg_touch_of(SegRuleset *ruleset, int object);
+extern SegTouch *seg_touch_begin(SegRuleset *ruleset, int object, TimestampTz now);
 
 /* Columns that changed, in a set. */
 #define SEG_ANY_COLUMN				0
@@ -166,8 +166,7 @@ extern Bitmapset *seg_touch_member(SegTouch *touch, const SegUseColumn *columns,
 /* Adds to rules those that a row of a source without sources below can turn by coming or going. */
 extern Bitmapset *seg_touch_row(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row, Bitmapset *rules);
 
-/* The same of many rows, which all add to the same rules; false: that row can turn none. */
-extern void seg_touch_rows_begin(SegTouch *touch);
+/* The same of the many rows of a statement, which all add to the same rules; false: that row can turn none. */
 extern bool seg_touch_one_of_rows(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row,
 								  Bitmapset **rules);
 

@@ -5,9 +5,10 @@
  * A rule need not be evaluated, now or later, if it says the same of the row before and after at
  * every moment, whatever all other rows are.  So conditions that read nothing but columns of the
  * row, and no clock, are evaluated for both; everything else is unknown, and may differ if it
- * reads a column that changed.  A row of a source that no aggregate of a rule accepts, in whatever
- * window, is as good as not there; nor does it count where only the greatest row can bring a rule across, and
- * it is not that great.
+ * reads a column that changed.  A row of a source that no aggregate of a rule accepts
+ * is as good as not there; nor does it count where only the greatest row can bring a rule across, and
+ * it is not that great.  Of windows it is only known where they begin: what they have left behind does not come
+ * back, as long as no clock lags by more than it may (now.h).
  *
  * This runs before anybody's rights are looked at and outside of every attempt.  So only what
  * can neither fail nor call a function of the user's counts as known.
@@ -42,6 +43,7 @@ typedef struct Counted
 {
 	const SegFold *fold;
 	const SegFoldItem *item;
+	int			number;			/* of the item, as seg_eval_want() counts */
 	const SegExpr *test;		/* that alone reads it: rows whose own value fails it do not count; or NULL */
 	Bitmapset  *rules;
 } Counted;
@@ -60,12 +62,15 @@ struct SegTouch
 	const SegReads *reads;
 	int			relation;
 	int		   *columns;		/* by column of the relation: index in reads->columns; -1: the row does not tell it */
+	int			moment;			/* the column with the row's own moment, or -1 */
 	About	   *about;			/* by expression */
 	SegEval    *evals[2];		/* BEFORE, AFTER */
 	int			nitems;
 	Counted	   *items;
 	int			ncounted;		/* so many of them, the first, have counted a row of the statement's */
+	const TimestampTz *starts;	/* where windows begin, by number of the item (seg_live_starts) */
 	const SegUseColumn *at;		/* of the rows at hand */
+	TimestampTz row_moment;		/* of the row of a source at hand */
 };
 
 /* Reading the row, which is a slot. */
@@ -210,24 +215,25 @@ look(SegTouch *touch, const SegExpr *expr)
 typedef struct Walk
 {
 	SegTouch   *touch;
+	int		   *first_items;	/* by fold */
 	int			rule;
 	Bitmapset  *exprs;			/* seen already, in this rule */
 } Walk;
 
 static void
-add_item(SegTouch *touch, const SegFold *fold, const SegFoldItem *item, const SegExpr *test, int rule)
+add_item(SegTouch *touch, const Counted *item, int rule)
 {
 	Counted	   *found = NULL;
 
 	for (int i = 0; i < touch->nitems && found == NULL; i++)
-		if (touch->items[i].item == item && touch->items[i].test == test)
+		if (touch->items[i].number == item->number && touch->items[i].test == item->test)
 			found = &touch->items[i];
 	if (found == NULL)
 	{
 		touch->items = touch->items == NULL ? palloc(sizeof(Counted)) :
 			repalloc(touch->items, sizeof(Counted) * (touch->nitems + 1));
 		found = &touch->items[touch->nitems++];
-		*found = (Counted) {.fold = fold,.item = item,.test = test};
+		*found = *item;
 	}
 	found->rules = bms_add_member(found->rules, rule);
 }
@@ -266,9 +272,10 @@ find_items_of(Walk *w, const SegExpr *aggregate, const SegExpr *test)
 {
 	const SegFold *fold = list_nth(w->touch->program->folds, aggregate->fold);
 	const SegFoldItem *item = item_of(w->touch, aggregate);
+	Counted		counted = {.fold = fold,.item = item,.number = w->first_items[aggregate->fold] + aggregate->item,.test = test};
 
 	if (fold->relation == w->touch->relation)
-		add_item(w->touch, fold, item, test, w->rule);
+		add_item(w->touch, &counted, w->rule);
 	find_items(w, fold->filter);
 	find_items(w, item->window);
 	find_items(w, item->where);
@@ -306,38 +313,54 @@ relation_of(const SegProgram *program, int object)
 	return -1;
 }
 
+static void
+find_columns(SegTouch *touch, const SegRelation *relation)
+{
+	ListCell   *lc;
+
+	touch->moment = -1;
+	touch->columns = palloc(sizeof(int) * Max(list_length(relation->columns), 1));
+	foreach(lc, relation->columns)
+	{
+		const SegColumn *column = lfirst(lc);
+		int			i = foreach_current_index(lc);
+
+		touch->columns[i] = own_column(touch, relation, column);
+		if (column->kind == SEG_COLUMN_MOMENT && touch->columns[i] >= 0)
+			touch->moment = i;
+	}
+}
+
 static SegTouch *
 make(const SegRuleset *ruleset, int object, int relationno)
 {
 	const SegProgram *program = ruleset->program;
-	const SegRelation *relation = list_nth(program->relations, relationno);
 	SegTouch   *touch = palloc0(sizeof(SegTouch));
 	SegReader	reader = {.arg = touch,.column = get_column};
-	ListCell   *lc;
+	int		   *first_items = seg_first_items(program);
 
 	touch->program = program;
 	touch->reads = &ruleset->reads[object];
 	touch->relation = relationno;
-	touch->columns = palloc(sizeof(int) * Max(list_length(relation->columns), 1));
-	foreach(lc, relation->columns)
-		touch->columns[foreach_current_index(lc)] = own_column(touch, relation, lfirst(lc));
+	find_columns(touch, list_nth(program->relations, relationno));
 	touch->about = palloc0(sizeof(About) * Max(list_length(program->exprs), 1));
 	for (int i = 0; i < program->nrules; i++)
 	{
-		Walk		w = {.touch = touch,.rule = i};
+		Walk		w = {.touch = touch,.first_items = first_items,.rule = i};
 
 		(void) look(touch, program->rules[i]);
 		if (object > 0)
 			find_items(&w, program->rules[i]);
 		bms_free(w.exprs);
 	}
+	pfree(first_items);
 	for (int i = 0; i < (int) lengthof(touch->evals); i++)
 		touch->evals[i] = seg_eval_begin(program, &reader, 0);
 	return touch;
 }
 
 SegTouch *
-seg_touch_of(SegRuleset *ruleset, int object)
+seg_touch_begin(SegRuleset *ruleset, int object, TimestampTz now)
 {
 	SegReads   *reads = &ruleset->reads[object];
 	int			relation = relation_of(ruleset->program, object);
@@ -349,6 +372,12 @@ seg_touch_of(SegRuleset *ruleset, int object)
 		caller = MemoryContextSwitchTo(ruleset->context);
 		reads->touch = make(ruleset, object, relation);
 		MemoryContextSwitchTo(caller);
+	}
+	if (reads->touch != NULL)
+	{
+		reads->touch->ncounted = 0;
+		if (reads->touch->moment >= 0)
+			reads->touch->starts = seg_live_starts(ruleset->live, now);
 	}
 	return reads->touch;
 }
@@ -472,6 +501,33 @@ seg_touch_member(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *b
 
 /* Rows of a source. */
 
+/* The row that is to be asked about next. */
+static void
+turn_to(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row)
+{
+	SegEval    *e = touch->evals[AFTER];
+	SegValue	value;
+
+	touch->at = columns;
+	/* one that is not known may lie anywhere */
+	touch->row_moment = DT_NOEND;
+	if (touch->moment < 0)
+		return;
+	get_column(touch, list_nth(touch->program->relations, touch->relation), row, touch->moment, &value);
+	/* without a moment it is in no window, but with one that is out of the calendar */
+	if (value.tag == SEG_V_MISSING)
+		touch->row_moment = DT_NOBEGIN;
+	else
+		(void) seg_value_moment(&value, seg_eval_clock(e), &touch->row_moment);
+}
+
+/* Have the windows of an aggregate left the row at hand behind for good? */
+static bool
+is_behind(const SegTouch *touch, const Counted *item)
+{
+	return touch->starts != NULL && touch->row_moment < touch->starts[item->number];
+}
+
 /* Can the row's own value pass a test of the greatest or the least? */
 static bool
 can_pass(SegTouch *touch, const Counted *item)
@@ -502,12 +558,14 @@ can_hold(SegTouch *touch, const SegFold *fold, const SegExpr *expr, bool wanted)
 	return true;
 }
 
-/* Does an aggregate count the row at hand, in some window?  scopes: in which the row stands already. */
+/* Can an aggregate count the row at hand, at some moment from now on?  scopes: in which the row stands already. */
 static bool
 counts(SegTouch *touch, const Counted *item, TupleTableSlot *row, uint32 *scopes)
 {
 	int			scope = item->fold->scope;
 
+	if (is_behind(touch, item))
+		return false;
 	if ((*scopes & (1U << scope)) == 0)
 		seg_eval_row(touch->evals[AFTER], scope, row);
 	*scopes |= 1U << scope;
@@ -521,17 +579,11 @@ seg_touch_row(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row,
 {
 	uint32		scopes = 0;
 
-	touch->at = columns;
+	turn_to(touch, columns, row);
 	for (int i = 0; i < touch->nitems; i++)
 		if (!bms_is_subset(touch->items[i].rules, rules) && counts(touch, &touch->items[i], row, &scopes))
 			rules = bms_add_members(rules, touch->items[i].rules);
 	return rules;
-}
-
-void
-seg_touch_rows_begin(SegTouch *touch)
-{
-	touch->ncounted = 0;
 }
 
 static void
@@ -550,7 +602,7 @@ seg_touch_one_of_rows(SegTouch *touch, const SegUseColumn *columns, TupleTableSl
 	int			known = touch->ncounted;
 	uint32		scopes = 0;
 
-	touch->at = columns;
+	turn_to(touch, columns, row);
 	for (int i = known; i < touch->nitems; i++)
 		if (counts(touch, &touch->items[i], row, &scopes))
 		{

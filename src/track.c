@@ -7,7 +7,8 @@
  * buckets are tried for (lock.h): who is got is evaluated here and now, on the basis of
  * all that is committed, whatever the transaction's own snapshot; who is not, because
  * somebody else is at it, is in doubt, and so is everybody where statements are to be queued.
- * Nobody waits, not for a table either.  A reader evaluates the doubted himself, so that it makes no difference to him.
+ * Nobody waits, not for a table either, and where the rules cannot even be bound, every row that is another one
+ * concerns all of them.  A reader evaluates the doubted himself, so that it makes no difference to him.
  *
  * A serializable transaction only notes whom it touched.  Its reads would be taken for the user's,
  * and two transactions that have nothing to do with each other could fail.
@@ -57,8 +58,8 @@ typedef struct Touched
 	Size		nkeys;
 	Size		room;
 	bool		way;			/* rows came, went, or lead elsewhere now */
-	bool		missed;			/* somebody does not find them from the other end (seg_use_members); or all are gone, and who
-								 * has read them is not committed */
+	bool		missed;			/* somebody does not find them from the other end (seg_use_members), or does not
+								 * know yet that they are all gone */
 	int16		len;			/* of the key's type */
 	bool		byval;
 } Touched;
@@ -443,11 +444,7 @@ track_use(SegUse *use, TriggerData *trigger)
 	 * by the group.  A rule that is coming has a program of its own.  Virtual columns stand in no row.
 	 */
 	if (ruleset != NULL && !use->leads && ruleset->anchors == NULL && ruleset->coming == NULL && !use->any_virtual)
-	{
-		touched.touch = seg_touch_of(ruleset, use->object);
-		if (touched.touch != NULL)
-			seg_touch_rows_begin(touched.touch);
-	}
+		touched.touch = seg_touch_begin(ruleset, use->object, seg_now_latest());
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		read_rows(&touched, trigger->tg_newtable, "NEW");
 	else if (TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
@@ -459,7 +456,8 @@ track_use(SegUse *use, TriggerData *trigger)
 		touched.rules = ruleset != NULL ? touched.reads->rules : NULL;
 		touched.way = true;
 	}
-	if (touched.rules != NULL || (ruleset == NULL && (touched.nkeys > 0 || TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))))
+	if (touched.rules != NULL ||
+		(ruleset == NULL && (touched.nkeys > 0 || TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))))
 		track_members(use, ruleset, &touched, trigger->tg_event);
 }
 

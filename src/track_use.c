@@ -362,20 +362,6 @@ seg_use_prepare_for(SegUse *use, Relation rel, SegRuleset *ruleset)
 
 /* Members by their keys. */
 
-static int64
-integer_of(Datum key, Oid type)
-{
-	switch (type)
-	{
-		case INT2OID:
-			return DatumGetInt16(key);
-		case INT4OID:
-			return DatumGetInt32(key);
-		default:
-			return DatumGetInt64(key);
-	}
-}
-
 static char *
 text_of(Datum key, Oid type)
 {
@@ -407,7 +393,7 @@ add_member(const SegUse *use, SegSetBuilder *builder, Datum key, Oid type, bool 
 
 	if (!population->dictionary)
 	{
-		seg_set_builder_add(builder, integer_of(key, type));
+		seg_set_builder_add(builder, seg_integer_key(key, type));
 		return;
 	}
 	text = text_of(key, type);

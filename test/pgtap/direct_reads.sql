@@ -99,11 +99,11 @@ $$;
 CREATE FUNCTION buy(buyer int, note text, total numeric DEFAULT 1) RETURNS text LANGUAGE sql AS $$
 SELECT format('INSERT INTO purchase VALUES (%s, ''2024-05-15 10:00+00'', %s, %L)', buyer, total, note)
 $$;
--- ten days more than the window, since months differ in length
-SELECT is(fetched('purchase_buyer_id_at_idx', buy(1, 'new')), 5::bigint, 'rows that are in no window any more are not read');
+-- eleven days more than the window: months differ in length, and clocks lag
+SELECT is(fetched('purchase_buyer_id_at_idx', buy(1, 'new')), 6::bigint, 'rows that are in no window any more are not read');
 SELECT is(fetched('purchase_buyer_id_at_idx', buy(1, 'all')), 22::bigint, 'all are where there is no window');
 SELECT is(fetched('purchase_buyer_id_at_idx', buy(2, 'vip')), 0::bigint, 'nor are any where the member''s own row decides');
-SELECT is(fetched('purchase_buyer_id_at_idx', buy(6, 'vip')), 6::bigint, 'unless it leaves it to them');
+SELECT is(fetched('purchase_buyer_id_at_idx', buy(6, 'vip')), 7::bigint, 'unless it leaves it to them');
 SELECT is(fetched('buyer_pkey', buy(2, 'other', 100)), 0::bigint, 'what is not greater than the greatest has to be is nobody''s concern');
 SELECT is(fetched('buyer_pkey', buy(2, 'other', 100.5)), 1::bigint, 'what is greater is');
 SELECT is(fetched('buyer_pkey', buy(2, 'other', -0.5)), 1::bigint, 'so is what is less than the least has to be');

@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # touch.t: what a statement does not note turns nothing. Many populations over the same random
 # tables have a few random rules each, and only note whom a statement touched. Where one has noted
-# nobody, its rules say of everybody what they said before, at every one of some moments.
+# nobody, its rules say of everybody what they said before, at every one of some moments, for who lags by a
+# day and later. The clock goes forward and back between statements.
 #
 # SEGMENTS_SEED   the seed; a failure prints it
 # SEGMENTS_STEPS  statements
@@ -34,7 +35,7 @@ CREATE TABLE public.said (population text, segment text, at timestamptz, members
 CREATE FUNCTION public.say() RETURNS SETOF public.said LANGUAGE sql VOLATILE AS $$
 	SELECT p.name, s.name, t, (SELECT coalesce(segments.member_set_agg(m), '{}') FROM segments.matching(s.rule, p.name, t) m)
 	FROM segments.segment s JOIN segments.population p ON p.id = s.population,
-		unnest(ARRAY['-1 month', '0', '20 days', '1 year']::interval[]) AS i, LATERAL (SELECT current_setting('segments.now')::timestamptz + i) AS n (t)
+		unnest(ARRAY['-1 day', '0', '20 days', '1 year']::interval[]) AS i, LATERAL (SELECT current_setting('segments.now')::timestamptz + i) AS n (t)
 $$;
 
 -- What was noted, and what has turned since it was asked last.
@@ -67,6 +68,12 @@ my @rows = ('exists(orders where not (gift and total > age))', 'count(visits whe
 	'max(secs - age from visits) > 3', 'count(visits within last 1 year where not (secs >= age)) = 1', 'exists(visits v where exists(visits w where w.secs > v.secs))',
 	'exists(orders o where o.gift and exists(orders p where p.total > o.total and not p.gift))', 'exists(events e where e.value > 1 and not exists(events f where f.value > 3 and f.day > e.day))');
 
+# Windows that leave rows behind, and others.
+my @windows = ('exists(orders within last 1 month)', 'count(visits within last 30 days) > 1', 'sum(value from events within last 1 week) > 2', 'exists(orders within next 7 days)',
+	'exists(visits since today)', 'exists(events since 2024-01-31 before 2024-03-01)', 'max(total from orders within last 40 days) > 3', 'exists(events during last month)',
+	'exists(events since start of last month)', 'count(visits since 2 days ago) = 1', 'not exists(orders before 40 days ago)', 'count(events within last 1 day) > 0 and age > 3',
+	'exists(orders o since 2 months ago where exists(orders p within last 3 weeks where p.total > o.total))', 'min(total from orders during this year) < 2 or exists(visits within next 1 day)');
+
 # Conditions of which some are about the row alone, and some about rows and the clock.
 sub rule
 {
@@ -84,10 +91,16 @@ sub definitions
 	{
 		my $text = $definition =~ s/'touched'/'p$i'/gr;
 		$text =~ s/^.*'lines'.*\n//mg if $i % 2;
-		my @rules = ($rows[ $i / 2 % @rows ], rule(), rule());
+		my @rules = $i % 3 ? ($rows[ $i / 2 % @rows ], rule(), rule()) : map { $windows[ rand @windows ] } 1 .. pick(1, 1, 2);
 		$script .= $text . join '', map { "SELECT segments.create_segment('s$_', " . quoted($rules[$_]) . ", 'p$i');\n" } 0 .. $#rules;
 	}
 	return $script;
+}
+
+sub move_clock
+{
+	return "SELECT set_config('segments.now', (timestamptz '$as_of' + interval '" . pick('0', '1 hour', '1 day', '20 days', '49 days 02:00', '3 months', '-1 day', '-2 months') . "')::text, false) \\g /dev/null\n" .
+	  "TRUNCATE public.said;\nINSERT INTO public.said SELECT * FROM public.say();\n";
 }
 
 create_database('segments_touch');
@@ -99,7 +112,7 @@ my ($tables, $definition) = tables_script(name => 'touched', key => 'integer', z
 my @statements = map { rand() < 0.2 ? 'UPDATE people SET ' . pick('age', 'small') . ' = ' . pick('NULL', 0 .. 5, 18) . ' WHERE key = ' . random_key() . ";\n" : random_row_statement() } 1 .. $steps;
 my $script = "SET client_min_messages = warning;\n\\set VERBOSITY verbose\nSET segments.now = '$as_of';\n$tables\n\\o /dev/null\n" . definitions($definition) . "\\o\n" .
   "SELECT 'MADE ' || count(*) FROM segments.segment WHERE name <> 'everyone';\nSELECT 'FIRST ' || count(*) FROM public.compare();\n" .
-  join '', map { "\\echo \@ $_\n$statements[$_ - 1]SELECT public.compare();\n" } 1 .. $steps;
+  join '', map { (rand() < 0.2 ? move_clock() : '') . "\\echo \@ $_\n$statements[$_ - 1]SELECT public.compare();\n" } 1 .. $steps;
 my $file = File::Temp->new(SUFFIX => '.sql');
 binmode $file, ':encoding(UTF-8)';
 print $file $script;
