@@ -142,7 +142,6 @@ evaluate_many(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset 
 	PassRules	pass = {.builders = builders,.numbers = palloc(sizeof(int) * n)};
 	const SegProgram *program;
 	int			k = 0;
-	SegUser		user;
 
 	for (int i = -1; (i = bms_next_member(rules, i)) >= 0; k++)
 	{
@@ -150,9 +149,7 @@ evaluate_many(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset 
 		ids[k] = ruleset->segments[i]->id;
 		pass.numbers[k] = i;
 	}
-	seg_user_become_owner(&user, ruleset->population);
-	program = seg_bind_population(ruleset->population, n, given, ids);
-	seg_user_restore(&user);
+	program = seg_ruleset_bind(ruleset->population, n, given, ids);
 	(void) seg_pass_run(program, now, DT_NOEND, members, emit, NULL, &pass);
 }
 

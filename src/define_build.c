@@ -218,7 +218,7 @@ seg_define_settle(const SegPopulation *population)
 	due = seg_current_due(population, now);
 	if (due != NULL)
 	{
-		SegRuleset *ruleset = seg_ruleset_locked(population->id);
+		SegRuleset *ruleset = seg_ruleset_locked(population->id, true);
 
 		(void) seg_settle(ruleset, due, ruleset->all, SEG_BY_DATA, now, true);
 	}

@@ -9,6 +9,7 @@
 #include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
+#include "utils/resowner.h"
 
 #include "lock.h"
 
@@ -22,9 +23,15 @@ static bool
 lock_in_mode(int32 population, uint32 number, uint16 class, LOCKMODE mode, bool session, bool wait)
 {
 	LOCKTAG		tag;
+	ResourceOwner owner = CurrentResourceOwner;
+	LockAcquireResult result;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) population, number, class);
-	return LockAcquire(&tag, mode, session, !wait) != LOCKACQUIRE_NOT_AVAIL;
+	/* not what is given back early (borrow.h) */
+	CurrentResourceOwner = CurTransactionResourceOwner;
+	result = LockAcquire(&tag, mode, session, !wait);
+	CurrentResourceOwner = owner;
+	return result != LOCKACQUIRE_NOT_AVAIL;
 }
 
 static bool
@@ -43,6 +50,15 @@ bool
 seg_lock_bucket(int32 population, int bucket)
 {
 	return lock(population, (uint32) bucket, BUCKET_CLASS, false, false);
+}
+
+bool
+seg_lock_buckets(int32 population)
+{
+	for (int bucket = 0; bucket < SEG_BUCKETS; bucket++)
+		if (!seg_lock_bucket(population, bucket))
+			return false;
+	return true;
 }
 
 bool

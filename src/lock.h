@@ -24,6 +24,9 @@
 extern int	seg_bucket_of(int64 member);
 extern bool seg_lock_bucket(int32 population, int bucket);
 
+/* All of them; false: somebody is evaluating members who may not be stored anywhere yet. */
+extern bool seg_lock_buckets(int32 population);
+
 /*
  * Keys that have no number yet (dictionary.h), spread over so many buckets.  Who gives a number to one does not see what
  * others are writing about it, and they do not find its number.  So both take the lock that the others of

@@ -156,7 +156,7 @@ evaluate(SegRuleset *ruleset, TimestampTz as_of, int64 max_members, Done *done)
 	done->doubted += follow_rechecks(ruleset, as_of, &done->waiting);
 }
 
-/* Whoever was building did not come to an end. */
+/* Whoever was building did not come to an end.  As seg_ruleset_locked() returns. */
 static SegRuleset *
 clear_building(int32 id)
 {
@@ -164,7 +164,7 @@ clear_building(int32 id)
 
 	(void) seg_define_write("DELETE FROM segments.building WHERE population = $1", 1, &param);
 	CommandCounterIncrement();
-	return seg_ruleset_locked(id);
+	return seg_ruleset_locked(id, false);
 }
 
 /* settled: how many this batch has evaluated. */
@@ -192,16 +192,17 @@ step(int32 id, TimestampTz as_of, int64 max_members, bool fold_all, Sweep *sweep
 
 	if (!seg_store_lock(&population, false))
 		return;
-	ruleset = seg_ruleset_locked(id);
-	if (ruleset->building && seg_lock_builder(id, false))
+	ruleset = seg_ruleset_locked(id, false);
+	if (ruleset != NULL && ruleset->building && seg_lock_builder(id, false))
 		ruleset = clear_building(id);
-	if (ruleset->population->maintenance != SEG_SCHEDULED && !ruleset->building && seg_ruleset_lock(ruleset, &locked))
+	if (ruleset != NULL && ruleset->population->maintenance != SEG_SCHEDULED && !ruleset->building &&
+		seg_ruleset_lock(ruleset, &locked))
 	{
 		evaluate(ruleset, as_of, max_members, done);
 		seg_ruleset_unlock(locked);
 	}
-	done->folded += fold(ruleset->population, sweep, done->due + done->doubted, max_members * ROWS_PER_MEMBER,
-						 fold_all ? DT_NOEND : as_of);
+	done->folded += fold(ruleset != NULL ? ruleset->population : seg_population_by_id(id), sweep,
+						 done->due + done->doubted, max_members * ROWS_PER_MEMBER, fold_all ? DT_NOEND : as_of);
 }
 
 /* The populations to be kept up: the one named, or all that the current user may manage. */

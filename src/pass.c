@@ -21,6 +21,7 @@
 #include "utils/snapmgr.h"
 
 #include "batch.h"
+#include "borrow.h"
 #include "dictionary.h"
 #include "partition.h"
 #include "pass.h"
@@ -70,6 +71,7 @@ typedef struct Pass
 	TimestampTz *ends;			/* by member of the chunk: until when answers last, as far as asked */
 
 	SegUser		user;
+	SegBorrow	borrow;			/* tables are locked for as long as they are read */
 	MemoryContext caller;		/* in which results are handed out */
 	SegPassEmit emit;
 	SegPassUntil until;
@@ -143,6 +145,7 @@ static void
 hand_out(Pass *pass)
 {
 	seg_user_restore(&pass->user);
+	seg_borrow_leave(&pass->borrow);
 	MemoryContextSwitchTo(pass->caller);
 	for (int i = 0; i < pass->nheld; i++)
 	{
@@ -155,6 +158,7 @@ hand_out(Pass *pass)
 			pass->until(pass->arg, result->chunk, result->n, result->keys, result->until);
 	}
 	MemoryContextSwitchTo(pass->context);
+	seg_borrow_return(&pass->borrow);
 	seg_user_become_owner(&pass->user, pass->program->population);
 	pass->nheld = 0;
 	pass->held_bytes = 0;
@@ -436,8 +440,10 @@ seg_pass_share(const SegProgram *program, TimestampTz now, TimestampTz hide_from
 	pass.emit = emit;
 	pass.until = until;
 	pass.arg = arg;
+	seg_borrow_begin(&pass.borrow);
 	pass.reading = seg_pass_read(pass.eval, hide_from, until != NULL, only, share);
 	evaluate(&pass);
+	seg_borrow_end(&pass.borrow);
 	seg_eval_end(pass.eval);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

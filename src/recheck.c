@@ -56,7 +56,7 @@ set_id(Datum *value, bool *isnull, int32 id)
 void
 seg_recheck_note(const SegUse *use, Datum *keys, Size nkeys)
 {
-	const SegPopulation *p = use->ruleset->population;
+	const SegPopulation *p = use->definition;
 	bool		is_lookup = use->object >= seg_object_of_lookup(p, 0);
 	bool		is_source = use->object > 0 && !is_lookup;
 	Datum		values[SEG_COL_RECHECK_HORIZON] = {0};
@@ -126,12 +126,13 @@ typedef struct Note
 	SegMemberSet *members;
 } Note;
 
-/* Whom keys lead to; nobody, where the table is gone. */
+/* Whom keys lead to; nobody, where the table is gone, or no rule reads it any more. */
 static SegMemberSet *
 follow(SegRuleset *ruleset, int object, Datum array)
 {
 	SegUse		use = {.population = ruleset->population->id,.object = object};
-	Relation	rel = object < 0 ? NULL : try_table_open(ruleset->reads[object].relid, AccessShareLock);
+	bool		is_read = object >= 0 && ruleset->reads[object].rules != NULL;
+	Relation	rel = is_read ? try_table_open(ruleset->reads[object].relid, AccessShareLock) : NULL;
 	Datum	   *keys;
 	int			n = 0;
 	Oid			input;

@@ -24,6 +24,7 @@
 #include "utils/syscache.h"
 
 #include "attempt.h"
+#include "borrow.h"
 #include "current.h"
 #include "repair.h"
 
@@ -99,8 +100,11 @@ evaluate_alone(void *arg)
 {
 	Alone	   *alone = arg;
 	Bitmapset  *rules = bms_make_singleton(alone->rule);
+	SegBorrow	borrow;
 
+	seg_borrow_begin(&borrow);
 	(void) seg_current_evaluate_alone(alone->ruleset, alone->members, rules, alone->now);
+	seg_borrow_end(&borrow);
 }
 
 /* Those of the rules that fail. */
@@ -160,6 +164,7 @@ bool
 seg_repair_rules(SegRuleset *ruleset, const Bitmapset *rules, char *message)
 {
 	List	   *broken = NIL;
+	SegRuleset *next;
 
 	for (int i = -1; (i = bms_next_member(rules, i)) >= 0;)
 	{
@@ -170,7 +175,8 @@ seg_repair_rules(SegRuleset *ruleset, const Bitmapset *rules, char *message)
 	}
 	deactivate_all(ruleset, broken);
 	CommandCounterIncrement();
-	return !has_any(seg_ruleset_latest(ruleset->population->id), broken);
+	next = seg_ruleset_latest(ruleset->population->id);
+	return next != NULL && !has_any(next, broken);
 }
 
 /* On the basis of all that is committed now, and of what this transaction has done. */
@@ -207,7 +213,7 @@ seg_settle_safely(SegRuleset *ruleset, const SegMemberSet *members, const Bitmap
 		deactivate_all(ruleset, broken);
 		CommandCounterIncrement();
 		next = seg_ruleset_latest(population);
-		if (has_any(next, broken))
+		if (next == NULL || has_any(next, broken))
 			break;
 		rules = rules_in(ruleset, rules ? rules : ruleset->all, next);
 		ruleset = next;

@@ -9,6 +9,9 @@
  * Triggers want the latest definitions, even where the transaction's snapshot is older: what
  * they write is for those who read later.  Readers want those of their snapshot.
  *
+ * To bind rules their tables have to be locked for a moment.  Readers wait for that, as any SELECT would; a
+ * trigger does without a ruleset, and leaves to others what it would have needed one for.
+ *
  * Copyright (c) 2026, the segments authors
  */
 #include "postgres.h"
@@ -21,9 +24,11 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/relcache.h"
 #include "utils/snapmgr.h"
 
 #include "attempt.h"
+#include "borrow.h"
 #include "catalog.h"
 #include "ruleset.h"
 
@@ -110,6 +115,83 @@ collect_segments(SegRuleset *r)
 	}
 }
 
+/* Locks that are not waited for. */
+
+static bool
+lock_table(Oid relid, List **locked)
+{
+	if (list_member_oid(*locked, relid))
+		return true;
+	if (!ConditionalLockRelationOid(relid, AccessShareLock))
+		return false;
+	*locked = lappend_oid(*locked, relid);
+	return true;
+}
+
+/* A table to be read: who plans a query locks its indexes, too, and REINDEX may have locked one. */
+static bool
+lock_to_read(Oid relid, List **locked)
+{
+	Relation	rel;
+	bool		got = true;
+	ListCell   *lc;
+
+	if (list_member_oid(*locked, relid))
+		return true;
+	if (!lock_table(relid, locked))
+		return false;
+	rel = RelationIdGetRelation(relid);
+	if (!RelationIsValid(rel))
+		return true;
+	foreach(lc, RelationGetIndexList(rel))
+		got = got && lock_table(lfirst_oid(lc), locked);
+	RelationClose(rel);
+	return got;
+}
+
+static bool
+lock_parts(Oid relid, List **locked)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!lock_to_read(lfirst_oid(lc), locked))
+			return false;
+	}
+	return true;
+}
+
+/* Whatever rules of the population may read. */
+static bool
+lock_registered(const SegPopulation *p)
+{
+	List	   *locked = NIL;
+	bool		got = lock_table(p->relid, &locked);
+
+	for (int i = 0; i < p->nsources; i++)
+		got = got && lock_table(p->sources[i].relid, &locked);
+	for (int i = 0; i < p->nlookups; i++)
+		got = got && lock_table(p->lookups[i].relid, &locked);
+	return got;
+}
+
+SegProgram *
+seg_ruleset_bind(const SegPopulation *population, int n, const SegRule **rules, const int32 *ids)
+{
+	SegProgram *program;
+	SegBorrow	borrow;
+	SegUser		user;
+
+	seg_borrow_begin(&borrow);
+	seg_user_become_owner(&user, population);
+	program = seg_bind_population(population, n, rules, ids);
+	seg_user_restore(&user);
+	seg_borrow_end(&borrow);
+	return program;
+}
+
 /* Rules bound together, in the current context. */
 typedef struct Binding
 {
@@ -124,11 +206,8 @@ static void
 bind(void *arg)
 {
 	Binding    *b = arg;
-	SegUser		user;
 
-	seg_user_become_owner(&user, b->population);
-	b->program = seg_bind_population(b->population, b->n, b->rules, b->ids);
-	seg_user_restore(&user);
+	b->program = seg_ruleset_bind(b->population, b->n, b->rules, b->ids);
 }
 
 /* Leaves out segments whose rules cannot be bound alone. */
@@ -195,35 +274,51 @@ bind_coming(SegRuleset *r)
 		r->coming = binding.program;
 }
 
-/* From the definitions that the active snapshot shows, in the current context. */
-static SegRuleset *
-build(int32 population)
+/* From the definitions that the active snapshot shows; the tables are locked, or may be waited for. */
+static void
+bind_ruleset(SegRuleset *r)
 {
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "segments ruleset", ALLOCSET_DEFAULT_SIZES);
-	MemoryContext caller = MemoryContextSwitchTo(context);
-	SegRuleset *r = palloc0(sizeof(SegRuleset));
-	static uint64 last_serial = 0;
-	uint64		before;
-
-	r->serial = ++last_serial;
-	r->context = context;
-	r->generation = seg_definitions_generation();
-	before = messages;
-	r->population = seg_population_by_id(population);
 	collect_segments(r);
 	bind_all(r);
 	bind_coming(r);
 	seg_ruleset_find_reads(r);
 	seg_ruleset_plan_candidates(r);
 	r->live = seg_live_begin(r->program);
+}
+
+/* In the current context; NULL: somebody has locked a table, and is not to be waited for. */
+static SegRuleset *
+build(int32 population, bool wait)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "segments ruleset", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	SegRuleset *r = palloc0(sizeof(SegRuleset));
+	static uint64 last_serial = 0;
+	uint64		before;
+	SegBorrow	borrow;
+	bool		bound;
+
+	r->serial = ++last_serial;
+	r->context = context;
+	r->generation = seg_definitions_generation();
+	before = messages;
+	r->population = seg_population_by_id(population);
+	seg_borrow_begin(&borrow);
+	bound = wait || lock_registered(r->population);
+	if (bound)
+		bind_ruleset(r);
+	seg_borrow_end(&borrow);
 	/* what changed meanwhile may have been read before */
 	r->stale = messages != before;
 	MemoryContextSwitchTo(caller);
-	return r;
+	if (bound)
+		return r;
+	MemoryContextDelete(context);
+	return NULL;
 }
 
-SegRuleset *
-seg_ruleset_latest(int32 population)
+static SegRuleset *
+latest(int32 population, bool wait)
 {
 	ListCell   *lc;
 	SegRuleset *r;
@@ -243,8 +338,10 @@ seg_ruleset_latest(int32 population)
 		break;
 	}
 	PushActiveSnapshot(GetLatestSnapshot());
-	r = build(population);
+	r = build(population, wait);
 	PopActiveSnapshot();
+	if (r == NULL)
+		return NULL;
 	caller = MemoryContextSwitchTo(CacheMemoryContext);
 	rulesets = lappend(rulesets, r);
 	MemoryContextSwitchTo(caller);
@@ -252,17 +349,25 @@ seg_ruleset_latest(int32 population)
 	return r;
 }
 
+SegRuleset *
+seg_ruleset_latest(int32 population)
+{
+	return latest(population, false);
+}
+
 /* Definitions are compared, since a commit is seen before it has told everybody. */
 
 SegRuleset *
-seg_ruleset_locked(int32 population)
+seg_ruleset_locked(int32 population, bool wait)
 {
-	SegRuleset *r = seg_ruleset_latest(population);
+	SegRuleset *r = latest(population, wait);
 
+	if (r == NULL)
+		return NULL;
 	PushActiveSnapshot(GetLatestSnapshot());
 	r->stale |= r->population->definition != seg_population_bare_by_id(population)->definition;
 	PopActiveSnapshot();
-	return seg_ruleset_latest(population);
+	return latest(population, wait);
 }
 
 /*
@@ -278,7 +383,7 @@ seg_ruleset_of_snapshot(const SegPopulation *population)
 
 	if (!IsolationUsesXactSnapshot() && !IsInParallelMode())
 	{
-		r = seg_ruleset_latest(population->id);
+		r = latest(population->id, true);
 		if (r->population->definition == population->definition)
 			return r;
 	}
@@ -290,7 +395,7 @@ seg_ruleset_of_snapshot(const SegPopulation *population)
 			return r;
 	}
 	caller = MemoryContextSwitchTo(TopTransactionContext);
-	r = build(population->id);
+	r = build(population->id, true);
 	r->of_snapshot = true;
 	MemoryContextSwitchTo(CacheMemoryContext);
 	retired = lappend(retired, r);
@@ -317,31 +422,6 @@ seg_ruleset_find(const SegRuleset *ruleset, int32 segment)
 	return low < ruleset->nsegments && ruleset->segments[low]->id == segment ? low : -1;
 }
 
-static bool
-lock_table(Oid relid, List **locked)
-{
-	if (list_member_oid(*locked, relid))
-		return true;
-	if (!ConditionalLockRelationOid(relid, AccessShareLock))
-		return false;
-	*locked = lappend_oid(*locked, relid);
-	return true;
-}
-
-static bool
-lock_parts(Oid relid, List **locked)
-{
-	ListCell   *lc;
-
-	foreach(lc, find_all_inheritors(relid, NoLock, NULL))
-	{
-		CHECK_FOR_INTERRUPTS();
-		if (!lock_table(lfirst_oid(lc), locked))
-			return false;
-	}
-	return true;
-}
-
 bool
 seg_ruleset_lock(const SegRuleset *ruleset, List **locked)
 {
@@ -352,7 +432,7 @@ seg_ruleset_lock(const SegRuleset *ruleset, List **locked)
 
 		if (reads->rules == NULL)
 			continue;
-		if (!lock_table(reads->relid, locked) ||
+		if (!lock_to_read(reads->relid, locked) ||
 			(get_rel_relkind(reads->relid) != '\0' && has_subclass(reads->relid) && !lock_parts(reads->relid, locked)))
 		{
 			seg_ruleset_unlock(*locked);

@@ -103,15 +103,21 @@ typedef struct SegRuleset
 
 /*
  * With the latest definitions, whatever the snapshot.  It stays good to the end of the
- * transaction.
+ * transaction.  NULL: rules have to be bound anew, and somebody has locked a table that they may read.
  */
 extern SegRuleset *seg_ruleset_latest(int32 population);
 
-/* The same for who holds the population's lock (store.h), which tells of no definition by itself. */
-extern SegRuleset *seg_ruleset_locked(int32 population);
+/*
+ * The same for who holds the population's lock (store.h), which tells of no definition by itself.  Never NULL for who
+ * waits.
+ */
+extern SegRuleset *seg_ruleset_locked(int32 population, bool wait);
 
 /* With those that the active snapshot shows, with which the population was read. */
 extern SegRuleset *seg_ruleset_of_snapshot(const SegPopulation *population);
+
+/* Rules of segments bound by themselves, as the population's owner; no table stays locked. */
+extern SegProgram *seg_ruleset_bind(const SegPopulation *population, int n, const SegRule **rules, const int32 *ids);
 
 /* The number of a segment's rule, or -1. */
 extern int	seg_ruleset_find(const SegRuleset *ruleset, int32 segment);
@@ -126,7 +132,7 @@ extern void seg_ruleset_load_rows(const SegRuleset *ruleset, int n, const int64 
 								  const Bitmapset *rules);
 
 /*
- * Locks the tables that rules read, with all their parts, as readers do, and waits for none: false, if one
+ * Locks the tables that rules read, with all their parts and indexes, as readers do, and waits for none: false, if one
  * cannot be had.  *locked: to be given back when they have been read.
  */
 extern bool seg_ruleset_lock(const SegRuleset *ruleset, List **locked);

@@ -19,6 +19,7 @@
 #include "utils/timestamp.h"
 
 #include "attempt.h"
+#include "borrow.h"
 #include "feed.h"
 #include "lock.h"
 #include "settle.h"
@@ -163,8 +164,10 @@ evaluate_few(void *arg)
 {
 	Few		   *few = arg;
 	Bitmapset  *needy = NULL;
+	SegBorrow	borrow;
 	SegUser		user;
 
+	seg_borrow_begin(&borrow);
 	seg_ruleset_load(few->ruleset, &user, few->n, few->members);
 	for (int i = 0; i < few->n; i++)
 	{
@@ -179,6 +182,7 @@ evaluate_few(void *arg)
 	for (int i = 0; i < few->n; i++)
 		evaluate(few->ruleset, &few->findings[i]);
 	seg_user_restore(&user);
+	seg_borrow_end(&borrow);
 }
 
 static void
@@ -260,7 +264,6 @@ settle_set(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *ru
 	.reason = reason,.now = now};
 	const SegProgram *program = ruleset->program;
 	int			k = 0;
-	SegUser		user;
 
 	for (int i = -1; (i = bms_next_member(rules, i)) >= 0; k++)
 	{
@@ -269,11 +272,7 @@ settle_set(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *ru
 		ids[k] = segments[k]->id;
 	}
 	if (n < ruleset->nsegments)
-	{
-		seg_user_become_owner(&user, ruleset->population);
-		program = seg_bind_population(ruleset->population, n, given, ids);
-		seg_user_restore(&user);
-	}
+		program = seg_ruleset_bind(ruleset->population, n, given, ids);
 	return seg_store_build(&task, program);
 }
 

@@ -7,7 +7,8 @@
  * buckets are tried for (lock.h): who is got is evaluated here and now, on the basis of
  * all that is committed, whatever the transaction's own snapshot; who is not, because
  * somebody else is at it, is in doubt, and so is everybody where statements are to be queued.
- * Nobody waits, not for a table either.  A reader evaluates the doubted himself, so that it makes no difference to him.
+ * Nobody waits, not for a table either, and where the rules cannot even be bound, every row that is another one
+ * concerns all of them.  A reader evaluates the doubted himself, so that it makes no difference to him.
  *
  * A serializable transaction only notes whom it touched.  Its reads would be taken for the user's,
  * and two transactions that have nothing to do with each other could fail.
@@ -36,6 +37,7 @@
 
 #include "attempt.h"
 #include "current.h"
+#include "lock.h"
 #include "now.h"
 #include "recheck.h"
 #include "repair.h"
@@ -48,7 +50,7 @@ PG_FUNCTION_INFO_V1(track);
 typedef struct Touched
 {
 	SegUse	   *use;
-	const SegReads *reads;
+	const SegReads *reads;		/* NULL: which rules read what is not known (seg_use_prepare) */
 	SegTouch   *touch;			/* what rows themselves tell; or NULL */
 	TupleDesc	tupdesc;
 	Bitmapset  *rules;			/* that may have another answer now */
@@ -56,7 +58,8 @@ typedef struct Touched
 	Size		nkeys;
 	Size		room;
 	bool		way;			/* rows came, went, or lead elsewhere now */
-	bool		missed;			/* somebody does not find them from the other end (seg_use_members) */
+	bool		missed;			/* somebody does not find them from the other end (seg_use_members), or does not
+								 * know yet that they are all gone */
 	int16		len;			/* of the key's type */
 	bool		byval;
 } Touched;
@@ -84,7 +87,8 @@ add_row(Touched *t, TupleTableSlot *slot)
 {
 	if (t->touch == NULL || t->use->object == 0)
 	{
-		t->rules = bms_add_members(t->rules, t->reads->rules);
+		if (t->reads != NULL)
+			t->rules = bms_add_members(t->rules, t->reads->rules);
 		t->way = true;
 		add_key(t, slot);
 		return;
@@ -157,6 +161,13 @@ turned(const Touched *t, TupleTableSlot *old_row, TupleTableSlot *new_row, const
 	return rules;
 }
 
+static void
+add_changed(Touched *t, TupleTableSlot *old_row, TupleTableSlot *new_row)
+{
+	t->way |= t->use->referred != InvalidAttrNumber && differs(t->tupdesc, t->use->referred, old_row, new_row);
+	add_key(t, new_row);
+}
+
 /* A row that was updated. */
 static void
 add_update(Touched *t, TupleTableSlot *old_row, TupleTableSlot *new_row)
@@ -170,14 +181,19 @@ add_update(Touched *t, TupleTableSlot *old_row, TupleTableSlot *new_row)
 		add_row(t, new_row);
 		return;
 	}
+	if (t->reads == NULL)
+	{
+		if (differs_at_all(t->tupdesc, old_row, new_row))
+			add_changed(t, old_row, new_row);
+		return;
+	}
 	rules = readers(t, old_row, new_row, &changed);
 	if (rules != NULL)
 		rules = turned(t, old_row, new_row, changed, rules);
 	if (!bms_is_empty(rules))
 	{
 		t->rules = bms_add_members(t->rules, rules);
-		t->way |= t->use->referred != InvalidAttrNumber && differs(t->tupdesc, t->use->referred, old_row, new_row);
-		add_key(t, new_row);
+		add_changed(t, old_row, new_row);
 	}
 	bms_free(rules);
 	bms_free(changed);
@@ -270,9 +286,8 @@ is_immediate(const SegRuleset *ruleset)
 }
 
 static void
-settle(SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, bool may_read)
+settle(int32 population, SegRuleset *ruleset, const SegMemberSet *members, const Bitmapset *rules, bool may_read)
 {
-	int32		population = ruleset->population->id;
 	SegMemberSet *got;
 	SegMemberSet *others;
 
@@ -385,7 +400,7 @@ track_members(SegUse *use, SegRuleset *ruleset, Touched *touched, TriggerEvent e
 {
 	bool		truncated = TRIGGER_FIRED_BY_TRUNCATE(event);
 	bool		asks = use->members_query != NULL && !truncated;
-	bool		may_read = !IsolationIsSerializable();
+	bool		may_read = ruleset != NULL && !IsolationIsSerializable();
 	List	   *locked = NIL;
 	SegMemberSet *members;
 
@@ -397,10 +412,17 @@ track_members(SegUse *use, SegRuleset *ruleset, Touched *touched, TriggerEvent e
 		note_unread(touched, event);
 		return;
 	}
+	if (truncated && ruleset == NULL)
+	{
+		seg_recheck_note(use, NULL, 0);
+		return;
+	}
+	if (truncated)
+		touched->missed = !use->leads && !seg_lock_buckets(use->population);
 	members = truncated ? everybody(ruleset) : touched_members(ruleset, touched);
 	if (members != NULL)
 	{
-		settle(ruleset, members, touched->rules, may_read);
+		settle(use->population, ruleset, members, touched->rules, may_read);
 		note_recheck(touched, event);
 	}
 	if (may_read)
@@ -412,14 +434,16 @@ track_use(SegUse *use, TriggerData *trigger)
 {
 	Relation	rel = trigger->tg_relation;
 	SegRuleset *ruleset = seg_use_prepare(use, rel);
-	Touched		touched = {.use = use,.reads = &ruleset->reads[use->object],.tupdesc = RelationGetDescr(rel)};
+	Touched		touched = {.use = use,.tupdesc = RelationGetDescr(rel)};
 
+	if (ruleset != NULL)
+		touched.reads = &ruleset->reads[use->object];
 	get_typlenbyval(TupleDescAttr(touched.tupdesc, use->key - 1)->atttypid, &touched.len, &touched.byval);
 	/*
 	 * What leads to others can turn their rules, too.  Where there are rules in groups, it is sooner told
 	 * by the group.  A rule that is coming has a program of its own.  Virtual columns stand in no row.
 	 */
-	if (!use->leads && ruleset->anchors == NULL && ruleset->coming == NULL && !use->any_virtual)
+	if (ruleset != NULL && !use->leads && ruleset->anchors == NULL && ruleset->coming == NULL && !use->any_virtual)
 		touched.touch = seg_touch_begin(ruleset, use->object, seg_now_latest());
 	if (TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
 		read_rows(&touched, trigger->tg_newtable, "NEW");
@@ -429,10 +453,11 @@ track_use(SegUse *use, TriggerData *trigger)
 		read_updates(&touched, trigger);
 	else
 	{
-		touched.rules = touched.reads->rules;
+		touched.rules = ruleset != NULL ? touched.reads->rules : NULL;
 		touched.way = true;
 	}
-	if (touched.rules != NULL)
+	if (touched.rules != NULL ||
+		(ruleset == NULL && (touched.nkeys > 0 || TRIGGER_FIRED_BY_TRUNCATE(trigger->tg_event))))
 		track_members(use, ruleset, &touched, trigger->tg_event);
 }
 
@@ -468,15 +493,16 @@ add_all_rows(Touched *t, Oid relid, const char *key)
 }
 
 static void
-doubt_whole(SegUse *use, Relation root, Oid partition)
+doubt_rows(SegUse *use, SegRuleset *ruleset, Relation root, Oid partition)
 {
-	SegRuleset *ruleset = seg_use_prepare(use, root);
 	Touched		touched = {.use = use,.reads = &ruleset->reads[use->object],.tupdesc = RelationGetDescr(root)};
 	Way			way = {.use = use,.touched = &touched};
 	SegMemberSet *members;
 
 	get_typlenbyval(TupleDescAttr(touched.tupdesc, use->key - 1)->atttypid, &touched.len, &touched.byval);
 	CommandCounterIncrement();
+	if (!OidIsValid(partition))
+		touched.missed = !seg_lock_buckets(use->population);
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (OidIsValid(partition))
 		add_all_rows(&touched, partition, get_attname(RelationGetRelid(root), use->key, false));
@@ -487,31 +513,52 @@ doubt_whole(SegUse *use, Relation root, Oid partition)
 		members = seg_current_everybody(ruleset);
 	PopActiveSnapshot();
 	seg_settle_doubt(ruleset->population->id, members);
-	if (touched.missed)
+	if (touched.missed || use->leads)
 		seg_recheck_note(use, touched.keys, touched.nkeys);
+}
+
+/* Where tables cannot be read, everybody is. */
+static void
+doubt_whole(SegUse *use, Oid root, Oid partition)
+{
+	SegRuleset *ruleset = IsolationIsSerializable() ? NULL : seg_ruleset_latest(use->population);
+	Relation	rel;
+	List	   *locked;
+
+	if (ruleset == NULL || !seg_ruleset_lock(ruleset, &locked))
+	{
+		seg_use_define(use);
+		seg_recheck_note(use, NULL, 0);
+		return;
+	}
+	if (ruleset->reads[use->object].rules != NULL)
+	{
+		rel = table_open(root, AccessShareLock);
+		seg_use_prepare_for(use, rel, ruleset);
+		doubt_rows(use, ruleset, rel, partition);
+		table_close(rel, AccessShareLock);
+	}
+	seg_ruleset_unlock(locked);
 }
 
 void
 seg_track_whole(Oid root, Oid partition)
 {
-	Relation	rel = table_open(root, AccessShareLock);
 	int			n;
-	SegUse	   *shared = seg_uses_of(rel, &n);
+	SegUse	   *shared = seg_uses_of(root, &n);
 	SegUse	   *uses = palloc(sizeof(SegUse) * Max(n, 1));
 
 	/* what is prepared for the partition is not for those who come later */
 	memcpy(uses, shared, sizeof(SegUse) * n);
 	for (int i = 0; i < n; i++)
-		doubt_whole(&uses[i], rel, partition);
-	table_close(rel, NoLock);
+		doubt_whole(&uses[i], root, partition);
 }
 
 /* No other table is looked at, since somebody may have it locked and want the one that the caller has. */
 void
 seg_track_population(const SegPopulation *population, bool rows)
 {
-	SegRuleset	known = {.population = unconstify(SegPopulation *, population)};
-	SegUse		use = {.population = population->id,.ruleset = &known,.key_type = population->key_type};
+	SegUse		use = {.population = population->id,.definition = population,.key_type = population->key_type};
 	Touched		touched = {.use = &use};
 
 	seg_recheck_note(&use, NULL, 0);
@@ -544,7 +591,7 @@ track(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("function \"%s\" must be fired AFTER a STATEMENT", "segments.track")));
-	uses = seg_uses_of(trigger->tg_relation, &n);
+	uses = seg_uses_of(RelationGetRelid(trigger->tg_relation), &n);
 	if (n == 0)
 		PG_RETURN_POINTER(NULL);
 	context = AllocSetContextCreate(CurrentMemoryContext, "segments track", ALLOCSET_DEFAULT_SIZES);

@@ -25,6 +25,7 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "borrow.h"
 #include "catalog.h"
 #include "compat.h"
 #include "dictionary.h"
@@ -32,7 +33,7 @@
 #include "program.h"
 #include "track_use.h"
 
-/* Keys are looked up, and members fetched, so many at once. */
+/* Keys are looked up so many at once. */
 #define KEYS_AT_ONCE	10000
 
 typedef struct Table
@@ -101,9 +102,8 @@ find_uses(Table *table)
 }
 
 SegUse *
-seg_uses_of(Relation rel, int *n)
+seg_uses_of(Oid relid, int *n)
 {
-	Oid			relid = RelationGetRelid(rel);
 	uint64		generation = seg_definitions_generation();
 	MemoryContext caller;
 	Table		made = {.relid = relid,.generation = generation};
@@ -294,12 +294,38 @@ find_led(SegUse *use, const SegPopulation *p, Oid relid)
 	}
 }
 
+/* The way to the members, in the current context. */
+static void
+prepare_way(SegUse *use, Relation rel, const SegPopulation *definition)
+{
+	use->definition = definition;
+	use->serial = 0;
+	use->key = get_attnum(RelationGetRelid(rel), way_to_members(use, definition, &use->members_query));
+	use->key_type = getBaseType(get_atttype(RelationGetRelid(rel), use->key));
+	find_led(use, definition, RelationGetRelid(rel));
+}
+
+void
+seg_use_define(SegUse *use)
+{
+	PushActiveSnapshot(GetLatestSnapshot());
+	use->definition = seg_population_by_id(use->population);
+	use->serial = 0;
+	PopActiveSnapshot();
+}
+
 SegRuleset *
 seg_use_prepare(SegUse *use, Relation rel)
 {
 	SegRuleset *ruleset = seg_ruleset_latest(use->population);
 	MemoryContext caller;
 
+	if (ruleset == NULL)
+	{
+		seg_use_define(use);
+		prepare_way(use, rel, use->definition);
+		return NULL;
+	}
 	if (use->serial == ruleset->serial)
 		return ruleset;
 	/* in the ruleset's memory: it goes when that goes */
@@ -315,8 +341,7 @@ seg_use_prepare_for(SegUse *use, Relation rel, SegRuleset *ruleset)
 	const SegReads *reads = &ruleset->reads[use->object];
 	ListCell   *lc;
 
-	use->key = get_attnum(RelationGetRelid(rel), way_to_members(use, ruleset->population, &use->members_query));
-	use->key_type = getBaseType(get_atttype(RelationGetRelid(rel), use->key));
+	prepare_way(use, rel, ruleset->population);
 	use->ncolumns = list_length(reads->columns);
 	use->columns = palloc(sizeof(SegUseColumn) * Max(use->ncolumns, 1));
 	use->any_virtual = false;
@@ -332,8 +357,6 @@ seg_use_prepare_for(SegUse *use, Relation rel, SegRuleset *ruleset)
 		};
 		use->any_virtual |= is_virtual;
 	}
-	find_led(use, ruleset->population, RelationGetRelid(rel));
-	use->ruleset = ruleset;
 	use->serial = ruleset->serial;
 }
 
@@ -364,7 +387,7 @@ find_member(const SegPopulation *population, const char *key, int64 *member, boo
 static void
 add_member(const SegUse *use, SegSetBuilder *builder, Datum key, Oid type, bool *missed)
 {
-	const SegPopulation *population = use->ruleset->population;
+	const SegPopulation *population = use->definition;
 	int64		member;
 	char	   *text;
 
@@ -389,7 +412,7 @@ compare_texts(const void *a, const void *b)
 static void
 add_new_members(const SegUse *use, SegSetBuilder *builder, Datum *keys, Size nkeys, bool *missed)
 {
-	const SegPopulation *population = use->ruleset->population;
+	const SegPopulation *population = use->definition;
 	char	  **texts = palloc_extended(sizeof(char *) * Max(nkeys, 1), MCXT_ALLOC_HUGE);
 
 	for (Size i = 0; i < nkeys; i++)
@@ -409,48 +432,80 @@ add_new_members(const SegUse *use, SegSetBuilder *builder, Datum *keys, Size nke
 	}
 }
 
-static void
-run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nkeys, bool *missed)
+/* Where the query's rows go. */
+typedef struct Receiver
 {
-	const SegPopulation *population = use->ruleset->population;
-	Oid			argtypes[] = {get_array_type(use->key_type)};
-	Datum		values[1];
+	DestReceiver dest;
+	const SegUse *use;
+	SegSetBuilder *builder;
+	Oid			type;			/* of the members' keys, domains looked through */
+	bool	   *missed;
+} Receiver;
+
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc tupdesc)
+{
+	((Receiver *) self)->type = getBaseType(TupleDescAttr(tupdesc, 0)->atttypid);
+}
+
+static bool
+receiver_slot(TupleTableSlot *slot, DestReceiver *self)
+{
+	Receiver   *r = (Receiver *) self;
+	bool		isnull;
+	Datum		key = slot_getattr(slot, 1, &isnull);
+
+	CHECK_FOR_INTERRUPTS();
+	if (!isnull)
+		add_member(r->use, r->builder, key, r->type, r->missed);
+	return true;
+}
+
+static void
+receiver_nothing(DestReceiver *self)
+{
+}
+
+static ParamListInfo
+keys_param(const SegUse *use, Datum *keys, int nkeys)
+{
+	ParamListInfo params = makeParamList(1);
 	int16		len;
 	bool		byval;
 	char		align;
-	Portal		portal;
-	SPIPlanPtr	plan;
-	SegUser		user;
 
 	get_typlenbyvalalign(use->key_type, &len, &byval, &align);
-	values[0] = PointerGetDatum(construct_array(keys, nkeys, use->key_type, len, byval, align));
-	seg_user_become_owner(&user, population);
-	SPI_connect();
-	plan = SPI_prepare(use->members_query, 1, argtypes);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare \"%s\": %s", use->members_query, SPI_result_code_string(SPI_result));
-	portal = SPI_cursor_open(NULL, plan, values, NULL, true);
-	for (;;)
+	params->params[0] = (ParamExternData)
 	{
-		Oid			type;
+		.value = PointerGetDatum(construct_array(keys, nkeys, use->key_type, len, byval, align)),
+			.pflags = PARAM_FLAG_CONST,.ptype = get_array_type(use->key_type)
+	};
+	return params;
+}
 
-		SPI_cursor_fetch(portal, true, KEYS_AT_ONCE);
-		if (SPI_processed == 0)
-			break;
-		type = getBaseType(SPI_gettypeid(SPI_tuptable->tupdesc, 1));
-		for (uint64 i = 0; i < SPI_processed; i++)
-		{
-			bool		isnull;
-			Datum		key = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+static void
+run_members_query(const SegUse *use, SegSetBuilder *builder, Datum *keys, int nkeys, bool *missed)
+{
+	Receiver	receiver = {.use = use,.builder = builder,.missed = missed};
+	SPIExecuteOptions options = {.params = keys_param(use, keys, nkeys),.read_only = true,.dest = &receiver.dest};
+	SegBorrow	borrow;
+	SegUser		user;
+	int			result;
 
-			if (!isnull)
-				add_member(use, builder, key, type, missed);
-		}
-		SPI_freetuptable(SPI_tuptable);
-	}
-	SPI_cursor_close(portal);
+	receiver.dest = (DestReceiver)
+	{
+		.receiveSlot = receiver_slot,.rStartup = receiver_startup,.rShutdown = receiver_nothing,
+			.rDestroy = receiver_nothing,.mydest = DestTuplestore
+	};
+	seg_borrow_begin(&borrow);
+	seg_user_become_owner(&user, use->definition);
+	SPI_connect();
+	result = SPI_execute_extended(use->members_query, &options);
+	if (result < 0)
+		elog(ERROR, "could not execute \"%s\": %s", use->members_query, SPI_result_code_string(result));
 	SPI_finish();
 	seg_user_restore(&user);
+	seg_borrow_end(&borrow);
 }
 
 SegMemberSet *
@@ -459,7 +514,7 @@ seg_use_members(const SegUse *use, Datum *keys, Size nkeys, bool *missed)
 	SegSetBuilder *builder = seg_set_builder_create();
 	SegMemberSet *members;
 
-	if (use->object == 0 && use->ruleset->population->dictionary && missed != NULL)
+	if (use->object == 0 && use->definition->dictionary && missed != NULL)
 		add_new_members(use, builder, keys, nkeys, missed);
 	else if (use->members_query == NULL)
 		for (Size i = 0; i < nkeys; i++)

@@ -20,8 +20,8 @@ typedef struct SegUse
 {
 	int32		population;
 	int			object;			/* as in SegRuleset.reads */
-	SegRuleset *ruleset;		/* that the rest was made for, */
-	uint64		serial;			/* which may be gone, and another one where it was */
+	const SegPopulation *definition;	/* that the rest was made for, and by what ruleset it was read, */
+	uint64		serial;			/* which may be gone, and another one where it was; 0: by none */
 	AttrNumber	key;			/* of the rows' own reference towards the member */
 	Oid			key_type;		/* its type, domains looked through */
 	int			ncolumns;
@@ -34,11 +34,19 @@ typedef struct SegUse
 } SegUse;
 
 /* The uses of a table, or of what it is a part of. */
-extern SegUse *seg_uses_of(Relation rel, int *n);
+extern SegUse *seg_uses_of(Oid relid, int *n);
 
-/* The use, made ready for the latest ruleset; and for another one, in the current context. */
+/*
+ * The use, made ready for the latest ruleset.  NULL: there is none, since somebody has locked a table (seg_ruleset_latest);
+ * then it is ready for all that takes none, and not for its columns, and good for as long as the current context.
+ */
 extern SegRuleset *seg_use_prepare(SegUse *use, Relation rel);
+
+/* The same for another ruleset, in the current context. */
 extern void seg_use_prepare_for(SegUse *use, Relation rel, SegRuleset *ruleset);
+
+/* So far only that notes can be left about everybody (recheck.h). */
+extern void seg_use_define(SegUse *use);
 
 /*
  * The members behind keys.  Where these are new to the population (it is its own rows that have
