@@ -126,12 +126,13 @@ sub keyed_tables
 {
 	return <<'EOT';
 CREATE TABLE plan (id text PRIMARY KEY, price int);
-CREATE TABLE visitor (id uuid PRIMARY KEY, n int UNIQUE, age int, plan_id text);
+CREATE TABLE visitor (id uuid PRIMARY KEY, n int, age int, plan_id text);
 CREATE TABLE visit (id bigserial PRIMARY KEY, visitor_id uuid, placed_at timestamptz, seconds int);
 CREATE TABLE account (name text PRIMARY KEY, status int);
 CREATE TABLE entry (id bigserial PRIMARY KEY, account_name text, booked_at timestamptz, amount int);
 -- emptied now and then
 CREATE TABLE ticket (id bigserial PRIMARY KEY, account_name text, urgent bool);
+CREATE INDEX ON visitor (n);
 CREATE INDEX ON visit (visitor_id);
 CREATE INDEX ON visitor (plan_id);
 CREATE INDEX ON entry (account_name);
