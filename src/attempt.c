@@ -8,15 +8,34 @@
 
 #include "access/parallel.h"
 #include "access/xact.h"
+#include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
 #include "attempt.h"
 
+/* What a rule may use of the stack, in bytes. */
+#define STACK_OF_RULES	(256 * 1024)
+
+/*
+ * Has somebody used so much of the stack that it is not the rule's fault if the rest is too little?  What is on it
+ * here is there in order to be below it.
+ */
+static pg_noinline bool
+stack_is_short(void)
+{
+	volatile char room[STACK_OF_RULES];
+
+	room[0] = 0;
+	return stack_is_too_deep() || room[0] != 0;
+}
+
 /* Whose fault is it? */
 static bool
 is_of_data(int sqlstate)
 {
+	if (sqlstate == ERRCODE_STATEMENT_TOO_COMPLEX)
+		return !stack_is_short();
 	switch (ERRCODE_TO_CATEGORY(sqlstate))
 	{
 		case ERRCODE_OPERATOR_INTERVENTION:

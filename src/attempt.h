@@ -14,7 +14,7 @@
 /*
  * Does something in a subtransaction.  Returns NULL, or, where it failed because of data or of a
  * definition, the message, and nothing of it was done.  What somebody wanted (a cancel, a
- * timeout) and what the server lacks is thrown on.  Where no subtransaction can be had,
+ * timeout), what the server lacks, and a stack that was nearly used up before is thrown on.  Where no subtransaction can be had,
  * in a parallel query, everything is.
  */
 typedef void (*SegAttempt) (void *arg);

@@ -14,7 +14,9 @@
 #include "access/relation.h"
 #include "catalog/pg_class.h"
 #include "miscadmin.h"
+#include "parser/parser.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -65,13 +67,20 @@ seg_user_become_extension(SegUser *user)
 
 /*
  * The session's time zone is set aside, too: what a view shows must not depend on who asked
- * for the evaluation.
+ * for the evaluation.  Nor must it depend on him how expressions and constants are read, and whether row security
+ * filters or fails.
  */
 void
 seg_user_become_owner(SegUser *user, const SegPopulation *population)
 {
 	become(user, population->owner, SECURITY_RESTRICTED_OPERATION);
 	seg_user_set("timezone", population->time_zone);
+	if (!row_security)
+		seg_user_set("row_security", "on");
+	if (!standard_conforming_strings)
+		seg_user_set("standard_conforming_strings", "on");
+	if (!Array_nulls)
+		seg_user_set("array_nulls", "on");
 }
 
 void

@@ -60,13 +60,14 @@ owner_is_gone(const SegRuleset *ruleset)
 static void
 deactivate(const SegRuleset *ruleset, SegBroken *broken)
 {
+	const SegPopulation *population = ruleset->population;
 	bool		gone = owner_is_gone(ruleset);
 
 	if (gone)
-		broken->message = psprintf("the owner of population \"%s\" does not exist any more", ruleset->population->name);
-	ereport(seg_may_read(ruleset->population) ? WARNING : LOG_SERVER_ONLY,
+		broken->message = psprintf("the owner of population \"%s\" does not exist any more", population->name);
+	ereport(seg_may_manage(population) || seg_may_read(population) ? WARNING : LOG_SERVER_ONLY,
 			(errmsg("segment \"%s\" of population \"%s\" is deactivated", broken->segment->name,
-					ruleset->population->name),
+					population->name),
 			 errdetail("Its rule cannot be evaluated: %s.", broken->message),
 			 gone ? errhint("Its members stay as they are until segments.alter_population() gives the population another owner.") :
 			 broken->segment->everyone ? errhint("Its members stay as they are until segments.refresh() can read them.") :

@@ -453,9 +453,9 @@ track_use(SegUse *use, TriggerData *trigger)
 
 /* Tables as a whole. */
 
-/* The keys in all rows of a table and its own parts, as they are now. */
+/* The keys, in a column of that name, in all rows of a table and its own parts, as they are now. */
 static void
-add_all_rows(Touched *t, Oid relid)
+add_all_rows(Touched *t, Oid relid, const char *key)
 {
 	ListCell   *lc;
 
@@ -467,8 +467,7 @@ add_all_rows(Touched *t, Oid relid)
 
 		if (RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
 		{
-			t->use->serial = 0;
-			(void) seg_use_prepare(t->use, rel);
+			t->use->key = get_attnum(RelationGetRelid(rel), key);
 			slot = table_slot_create(rel, NULL);
 			scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
 			while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
@@ -495,7 +494,7 @@ doubt_whole(SegUse *use, Relation root, Oid partition)
 	CommandCounterIncrement();
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (OidIsValid(partition))
-		add_all_rows(&touched, partition);
+		add_all_rows(&touched, partition, get_attname(RelationGetRelid(root), use->key, false));
 	/* whoever cannot be found is one of all */
 	if (OidIsValid(partition) && seg_attempt(follow_way, &way) == NULL)
 		members = way.members;
@@ -520,6 +519,27 @@ seg_track_whole(Oid root, Oid partition)
 	for (int i = 0; i < n; i++)
 		doubt_whole(&uses[i], rel, partition);
 	table_close(rel, NoLock);
+}
+
+/* No other table is looked at, since somebody may have it locked and want the one that the caller has. */
+void
+seg_track_population(const SegPopulation *population, bool rows)
+{
+	SegRuleset	known = {.population = unconstify(SegPopulation *, population)};
+	SegUse		use = {.population = population->id,.ruleset = &known,.key_type = population->key_type};
+	Touched		touched = {.use = &use};
+
+	seg_recheck_note(&use, NULL, 0);
+	if (!rows)
+		return;
+	get_typlenbyval(use.key_type, &touched.len, &touched.byval);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	add_all_rows(&touched, population->relid, population->key);
+	seg_settle_doubt(population->id, seg_use_members(&use, touched.keys, touched.nkeys, &touched.missed));
+	PopActiveSnapshot();
+	if (touched.missed)
+		seg_recheck_note(&use, touched.keys, touched.nkeys);
 }
 
 /*

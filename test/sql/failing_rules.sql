@@ -42,7 +42,11 @@ RESET ROLE;
 SELECT segment, active, problem FROM segments.overview WHERE NOT active ORDER BY 1;
 
 REVOKE SELECT ON customer FROM seg_failing_owner;
-DELETE FROM customer WHERE id = 4;
+GRANT DELETE ON customer TO seg_failing_owner;
+GRANT USAGE ON SCHEMA failing_rules TO seg_failing_owner;
+SET ROLE seg_failing_owner;
+DELETE FROM customer;
+RESET ROLE;
 GRANT SELECT ON customer TO seg_failing_owner;
 SELECT segments.refresh();
 DROP OWNED BY seg_failing_owner;
