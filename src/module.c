@@ -33,7 +33,7 @@ _PG_init(void)
 							&seg_state_cache_memory, 128 * 1024, 1024, MAX_KILOBYTES,
 							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomBoolVariable("segments.direct_reads",
-							 "Rows of a few members are read straight from their table where that can be.",
+							 "Rows are read straight from their table where that can be.",
 							 "Who fulfils a rule does not depend on it.",
 							 &seg_direct_reads, true,
 							 PGC_USERSET, GUC_NOT_IN_SAMPLE, NULL, NULL, NULL);

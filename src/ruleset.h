@@ -170,6 +170,9 @@ extern Bitmapset *seg_touch_row(SegTouch *touch, const SegUseColumn *columns, Tu
 extern bool seg_touch_one_of_rows(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row,
 								  Bitmapset **rules);
 
+/* Have they added all rules that any row could add? */
+extern bool seg_touch_has_all(const SegTouch *touch);
+
 /* ruleset_candidates.c */
 extern void seg_ruleset_plan_candidates(SegRuleset *ruleset);
 

@@ -586,6 +586,12 @@ seg_touch_row(SegTouch *touch, const SegUseColumn *columns, TupleTableSlot *row,
 	return rules;
 }
 
+bool
+seg_touch_has_all(const SegTouch *touch)
+{
+	return touch->ncounted == touch->nitems;
+}
+
 static void
 swap_items(SegTouch *touch, int i, int k)
 {

@@ -81,6 +81,19 @@ add_key(Touched *t, TupleTableSlot *slot)
 	t->keys[t->nkeys++] = datumCopy(key, t->byval, t->len);
 }
 
+/* Does a row have the key that was added last?  Many often come in the order of their members. */
+static bool
+has_last_key(const Touched *t, TupleTableSlot *slot)
+{
+	bool		isnull;
+	Datum		key;
+
+	if (t->nkeys == 0 || !t->byval)
+		return false;
+	key = slot_getattr(slot, t->use->key, &isnull);
+	return !isnull && key == t->keys[t->nkeys - 1];
+}
+
 /* Rows that came or went. */
 static void
 add_row(Touched *t, TupleTableSlot *slot)
@@ -93,6 +106,8 @@ add_row(Touched *t, TupleTableSlot *slot)
 		add_key(t, slot);
 		return;
 	}
+	if (seg_touch_has_all(t->touch) && has_last_key(t, slot))
+		return;
 	if (seg_touch_one_of_rows(t->touch, t->use->columns, slot, &t->rules))
 		add_key(t, slot);
 }

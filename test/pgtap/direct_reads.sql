@@ -109,6 +109,8 @@ SELECT is(fetched('buyer_pkey', buy(2, 'other', 100.5)), 1::bigint, 'what is gre
 SELECT is(fetched('buyer_pkey', buy(2, 'other', -0.5)), 1::bigint, 'so is what is less than the least has to be');
 SET segments.now = '2024-05-26 09:00+00';
 SELECT is(fetched('purchase_buyer_id_at_idx', 'INSERT INTO purchase VALUES (1, ''2024-05-26 00:00+00'', 1, ''new'')'), 6::bigint, 'windows begin later as time goes by');
+-- each for another rule, of one member
+INSERT INTO purchase SELECT 3, '2024-05-25 10:00+00', 1, note FROM unnest(ARRAY['new', 'all', 'new', 'all']) AS note;
 SELECT is_empty('SELECT * FROM segments.check(''b'')', 'all with the same members');
 SET segments.now = '2024-05-15 12:00+00';
 SELECT drop_population('b', cascade => true);

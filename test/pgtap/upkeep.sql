@@ -4,7 +4,7 @@
 SET client_min_messages = warning;
 SET search_path = public, pg_catalog;
 BEGIN;
-SELECT plan(108);
+SELECT plan(109);
 
 CREATE ROLE seg_owner;
 CREATE SCHEMA seg_shop AUTHORIZATION seg_owner;
@@ -95,7 +95,9 @@ INSERT INTO segments.change (population, member, segment, entered, at, reason)
 SELECT * FROM news() \g /dev/null
 UPDATE customer SET income = 5000 WHERE id = 20;
 SELECT bag_eq('SELECT * FROM news()', $$VALUES (20::bigint, 'rich', true, 'd')$$, 'income is read by one rule');
-INSERT INTO orders VALUES (60, 20, '2024-08-01', 100);
+INSERT INTO orders VALUES (60, 20, '2024-01-01', 100);
+SELECT is_empty('SELECT * FROM news()', 'orders by another, if they can be in its window');
+INSERT INTO orders VALUES (61, 20, '2024-05-10', 100);
 SELECT bag_eq('SELECT * FROM news()', $$VALUES (20::bigint, 'buyers', false, 'd')$$, 'orders by another');
 UPDATE orders SET total = 101 WHERE id = 60;
 SELECT is_empty('SELECT * FROM news()', 'which is right now');
