@@ -214,18 +214,18 @@ follow(Oid parent, Oid child)
 static void
 follow_security(Oid relid, bool loosened)
 {
-	const char *sql = psprintf("SELECT r.relation::pg_catalog.oid FROM segments.registered r"
-							   " JOIN segments.population p ON p.id = r.population"
-							   " JOIN pg_catalog.pg_roles o ON o.oid = p.owner"
-							   " JOIN pg_catalog.pg_class c ON c.oid = r.relation"
-							   " WHERE r.relation = ANY ($1) AND r.maintenance <> 'scheduled'"
-							   " AND NOT o.rolsuper AND NOT o.rolbypassrls AND (%s OR (c.relrowsecurity AND"
-							   " (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(p.owner, c.relowner, 'USAGE'))))",
-							   loosened ? "true" : "false");
-	List	   *relids = list_make1_oid(relid);
+	SegRows		rows = seg_query(psprintf("SELECT p.id, pg_catalog.bool_or(r.kind = 'population') FROM segments.registered r"
+									  " JOIN segments.population p ON p.id = r.population"
+									  " JOIN pg_catalog.pg_roles o ON o.oid = p.owner"
+									  " JOIN pg_catalog.pg_class c ON c.oid = r.relation"
+									  " WHERE r.relation = ANY ($1) AND r.maintenance <> 'scheduled'"
+									  " AND NOT o.rolsuper AND NOT o.rolbypassrls AND (%s OR (c.relrowsecurity AND"
+									  " (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(p.owner, c.relowner, 'USAGE'))))"
+									  " GROUP BY p.id ORDER BY p.id", loosened ? "true" : "false"),
+							 list_make1_oid(relid), NIL, false);
 
-	doubt(seg_query_oids(psprintf("%s LIMIT 1", sql), relids, NIL, false), InvalidOid);
-	doubt(seg_query_oids(psprintf("%s AND r.kind = 'population' LIMIT 1", sql), relids, NIL, false), relid);
+	for (uint64 i = 0; i < rows.n; i++)
+		seg_track_population(seg_population_by_id(pg_strtoint32(rows.values[i][0])), rows.values[i][1][0] == 't');
 }
 
 static void

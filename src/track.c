@@ -463,9 +463,9 @@ track_use(SegUse *use, TriggerData *trigger)
 
 /* Tables as a whole. */
 
-/* The keys in all rows of a table and its own parts, as they are now. */
+/* The keys, in a column of that name, in all rows of a table and its own parts, as they are now. */
 static void
-add_all_rows(Touched *t, SegRuleset *ruleset, Oid relid)
+add_all_rows(Touched *t, Oid relid, const char *key)
 {
 	ListCell   *lc;
 
@@ -477,7 +477,7 @@ add_all_rows(Touched *t, SegRuleset *ruleset, Oid relid)
 
 		if (RELKIND_HAS_STORAGE(rel->rd_rel->relkind))
 		{
-			seg_use_prepare_for(t->use, rel, ruleset);
+			t->use->key = get_attnum(RelationGetRelid(rel), key);
 			slot = table_slot_create(rel, NULL);
 			scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
 			while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
@@ -505,7 +505,7 @@ doubt_rows(SegUse *use, SegRuleset *ruleset, Relation root, Oid partition)
 		touched.missed = !seg_lock_buckets(use->population);
 	PushActiveSnapshot(GetLatestSnapshot());
 	if (OidIsValid(partition))
-		add_all_rows(&touched, ruleset, partition);
+		add_all_rows(&touched, partition, get_attname(RelationGetRelid(root), use->key, false));
 	/* whoever cannot be found is one of all */
 	if (OidIsValid(partition) && seg_attempt(follow_way, &way) == NULL)
 		members = way.members;
@@ -552,6 +552,26 @@ seg_track_whole(Oid root, Oid partition)
 	memcpy(uses, shared, sizeof(SegUse) * n);
 	for (int i = 0; i < n; i++)
 		doubt_whole(&uses[i], root, partition);
+}
+
+/* No other table is looked at, since somebody may have it locked and want the one that the caller has. */
+void
+seg_track_population(const SegPopulation *population, bool rows)
+{
+	SegUse		use = {.population = population->id,.definition = population,.key_type = population->key_type};
+	Touched		touched = {.use = &use};
+
+	seg_recheck_note(&use, NULL, 0);
+	if (!rows)
+		return;
+	get_typlenbyval(use.key_type, &touched.len, &touched.byval);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	add_all_rows(&touched, population->relid, population->key);
+	seg_settle_doubt(population->id, seg_use_members(&use, touched.keys, touched.nkeys, &touched.missed));
+	PopActiveSnapshot();
+	if (touched.missed)
+		seg_recheck_note(&use, touched.keys, touched.nkeys);
 }
 
 /*

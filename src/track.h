@@ -9,7 +9,7 @@
 
 #include "postgres.h"
 
-#include "compat.h"
+#include "registry.h"
 
 /*
  * Everybody with rows in this partition of a registered relation is in doubt; a relation is a
@@ -17,5 +17,10 @@
  * are gone, so everybody.
  */
 extern void seg_track_whole(Oid root, Oid partition);
+
+/*
+ * Everybody is in doubt, and with rows whoever has one in the population's table, shown to its owner or not.
+ */
+extern void seg_track_population(const SegPopulation *population, bool rows);
 
 #endif							/* SEG_TRACK_H */
