@@ -10,8 +10,8 @@
  * Partitions that come and go, and tables that begin or cease to inherit, bring and take
  * rows without a trigger being fired: our triggers are put on them or taken off, and the members
  * that have rows there are in doubt.  The same goes for columns that are rewritten with their type
- * unchanged, and for everybody where row security shows a population's owner other rows than before.  A restore loads our tables after it has made all tables as they are to be, so
- * nothing is followed there.
+ * unchanged, and for everybody where row security shows a population's owner other rows than before.
+ * A restore loads our tables after it has made all tables as they are to be, so nothing is followed there.
  *
  * Populations of roles that may only read a table are not guarded: they would be in its owner's way.
  *

@@ -30,7 +30,7 @@
 #include "pass_read_direct.h"
 #include "pass_read_window.h"
 
-/* Up to so many members the queries look for them, and if there are so many times as many: finding a row takes that much longer. */
+/* Up to so many members the queries look for them, if there are so many times as many: finding a row takes that much longer. */
 #define MOST_LOOKED_FOR 65536
 #define SCANNED_PER_LOOKUP 16
 

@@ -159,7 +159,8 @@ is_wanted(const SegReading *reading, int64 member)
 
 /* Days are compared as days, and one of them may not exist where the population is. */
 static bool
-is_outside(const SegReading *reading, const SegReadDirect *d, const SegLayout *layout, TupleTableSlot *found, SegSpan window)
+is_outside(const SegReading *reading, const SegReadDirect *d, const SegLayout *layout, TupleTableSlot *found,
+		   SegSpan window)
 {
 	const SegClock *clock = seg_eval_clock(reading->eval);
 	TimestampTz end = window.end;
