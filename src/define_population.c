@@ -243,6 +243,18 @@ revive(void *arg)
 	PopActiveSnapshot();
 }
 
+static void
+revive_each(Revival *revival, const List *segments)
+{
+	ListCell   *lc;
+
+	foreach(lc, segments)
+	{
+		revival->segment = ((const SegSegment *) lfirst(lc))->id;
+		(void) seg_attempt(revive, revival);
+	}
+}
+
 /* Other eyes look: what could not be evaluated perhaps can.  Together; else one by one, as many as will. */
 static SegPopulation *
 revive_all(const SegPopulation *population)
@@ -255,11 +267,7 @@ revive_all(const SegPopulation *population)
 		if (((const SegSegment *) lfirst(lc))->failed)
 			failed = lappend(failed, lfirst(lc));
 	if (failed != NIL && seg_attempt(revive, &revival) != NULL)
-		foreach(lc, failed)
-		{
-			revival.segment = ((const SegSegment *) lfirst(lc))->id;
-			(void) seg_attempt(revive, &revival);
-		}
+		revive_each(&revival, failed);
 	return seg_define_again(population);
 }
 
